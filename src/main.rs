@@ -1,0 +1,3 @@
+//! The adsum command.
+
+fn main() {}
