@@ -1,1 +1,284 @@
-//! To come.
+//! The durable record, behind one trait. An adapter keeps events, visits, gaps, occupancy runs and watches, commits
+//! many channels' changes at once or not at all, and answers questions from a consistent view.
+//!
+//! Methods block: callers run them where blocking is allowed. Nothing here knows a rule about presence; adapters store
+//! what [`crate::domain`] worked out and give it back.
+
+pub mod sqlite;
+
+use thiserror::Error;
+
+use crate::domain::channel::{Changes, Checkpoint};
+use crate::domain::event::{EventId, EventKind, Recorded, Seq};
+use crate::domain::gap::Gap;
+use crate::domain::names::{ChannelName, UserId};
+use crate::domain::occupancy::Run;
+use crate::domain::state::Shown;
+use crate::domain::time::{Moment, Time, Window};
+use crate::domain::visit::Visit;
+
+/// The most events one commit holds; the recorder splits what is more.
+pub const MAX_COMMIT_EVENTS: usize = 10_000;
+
+/// Why the history could not do something.
+#[derive(Debug, Error)]
+pub enum HistoryError {
+    /// It cannot be read or written now: full, locked, read-only, an I/O error. Worth trying again.
+    #[error("the history is unavailable: {0}")]
+    Unavailable(String),
+    /// Somebody else wrote events of this channel: the caller's view of it is out of date and must be loaded again.
+    #[error("another writer recorded events of channel {channel:?}")]
+    Conflict {
+        /// Which channel.
+        channel: ChannelName,
+    },
+    /// It holds what adsum did not write.
+    #[error("the history is damaged: {0}")]
+    Damaged(String),
+    /// It was written by a newer adsum.
+    #[error(
+        "the history has schema version {found}, newer than this adsum knows ({known}): use a newer adsum"
+    )]
+    TooNew {
+        /// The file's version.
+        found: i64,
+        /// The newest version known here.
+        known: i64,
+    },
+}
+
+impl HistoryError {
+    /// Whether the same call may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+/// What a history gives back.
+pub type Result<T> = std::result::Result<T, HistoryError>;
+
+/// One channel's part of a commit.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Which channel.
+    pub channel: ChannelName,
+    /// What changed.
+    pub changes: Changes,
+}
+
+/// What is proven of the channels that changed nothing (SPEC section 2, Commits): every watched channel was observed,
+/// unchanged, at `floor` or later, save those in `others`, whose last observation is given.
+#[derive(Clone, Debug, Default)]
+pub struct Mark {
+    /// The instant up to which the unnamed channels' last runs are proven.
+    pub floor: Time,
+    /// Channels that were last observed earlier, with that observation.
+    pub others: Vec<(ChannelName, Moment)>,
+}
+
+/// A channel as the record knows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChannelRecord {
+    /// Its name.
+    pub channel: ChannelName,
+    /// When its watch first began.
+    pub began: Time,
+    /// When its first good observation had arrived.
+    pub observed_since: Option<Time>,
+    /// When its first complete observation had arrived.
+    pub complete_since: Option<Time>,
+    /// The last run of equal observations, as far as committed.
+    pub run: Option<Run>,
+    /// The last complete observation, as far as committed.
+    pub complete: Option<Moment>,
+}
+
+/// Which events. Every field narrows; the times are `[from, to)`, and an event is in them if its window touches them.
+#[derive(Clone, Debug, Default)]
+pub struct EventQuery {
+    /// Of this channel.
+    pub channel: Option<ChannelName>,
+    /// Of this user.
+    pub user: Option<UserId>,
+    /// Of these kinds; empty: of every kind, [`EventKind::Settled`] too.
+    pub kinds: Vec<EventKind>,
+    /// Not over before this.
+    pub from: Option<Time>,
+    /// Begun before this. A window without a beginning begins where it ends.
+    pub to: Option<Time>,
+    /// With a greater id.
+    pub after: EventId,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Where a list of visits goes on: the last visit listed. Visits are in order of `(joined.not_after, channel, opened)`,
+/// channels in an order of the history's own.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct VisitCursor {
+    /// Its `joined.not_after`.
+    pub joined: Time,
+    /// Its channel.
+    pub channel: ChannelName,
+    /// The number of the event that opened it.
+    pub opened: Seq,
+}
+
+/// Which visits. Every field narrows; a visit is in `[from, to)` if its user may have been there then.
+#[derive(Clone, Debug, Default)]
+pub struct VisitQuery {
+    /// To this channel.
+    pub channel: Option<ChannelName>,
+    /// By this user.
+    pub user: Option<UserId>,
+    /// Not over before this.
+    pub from: Option<Time>,
+    /// Begun before this. A visit without a proven beginning (`present`) has always begun.
+    pub to: Option<Time>,
+    /// Only those that last (`true`), or that are over (`false`).
+    pub open: Option<bool>,
+    /// After this one.
+    pub after: Option<VisitCursor>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A state and when the user came to have it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct StateAt {
+    /// The state.
+    pub state: Shown,
+    /// `None` while it is unknown.
+    pub since: Option<Window>,
+}
+
+/// The durable record.
+pub trait History: Send + Sync + 'static {
+    /// A text that no other history has: projections keep it to notice that they belong to another one.
+    fn id(&self) -> &str;
+
+    /// What a channel goes on from; `None` if it was never watched. The last run ends where it is proven to: at its own
+    /// end, or where the last mark proves it.
+    ///
+    /// # Errors
+    /// See [`HistoryError`]; so for every method here.
+    fn checkpoint(&self, channel: &ChannelName) -> Result<Option<Checkpoint>>;
+
+    /// Notes that a channel's watch begins. A channel that was watched before keeps its record.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn begin(&self, channel: &ChannelName, began: Time) -> Result<()>;
+
+    /// Commits all entries at once or nothing. Gives the events with their ids, in order of ids; ids follow the order
+    /// of the entries. An event whose channel's number is taken is a [`HistoryError::Conflict`].
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn commit(&self, entries: &[Entry]) -> Result<Vec<Recorded>>;
+
+    /// Commits a mark.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn mark(&self, mark: &Mark) -> Result<()>;
+
+    /// Called once at start, before anything is watched: every channel that was neither stopped nor unwatched was
+    /// being watched when adsum ended without stopping. Their last runs end where the last mark proves them, and a gap
+    /// `crashed` opens from there. Gives how many there were.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn recover(&self) -> Result<usize>;
+
+    /// Names of all channels in the record, in order of name, after `after`.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn channels(&self, after: Option<&ChannelName>, limit: usize) -> Result<Vec<ChannelName>>;
+
+    /// A channel as the record knows it.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn channel(&self, channel: &ChannelName) -> Result<Option<ChannelRecord>>;
+
+    /// Whether any event of this user was ever recorded.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn knows_user(&self, user: &UserId) -> Result<bool>;
+
+    /// Events in order of id.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn events(&self, query: &EventQuery) -> Result<Vec<Recorded>>;
+
+    /// The newest event's id, 0 if there was none; and the id up to which events have expired, 0 if none have.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn event_ids(&self) -> Result<(EventId, EventId)>;
+
+    /// Visits in order of [`VisitCursor`].
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn visits(&self, query: &VisitQuery) -> Result<Vec<Visit>>;
+
+    /// The state of a visit as of `at`: the last one that had settled by then.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn state_at(&self, visit: &Visit, at: Time) -> Result<StateAt>;
+
+    /// Gaps that touch `[from, to)`, in order of `(from, channel)`, after the given one.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn gaps(
+        &self,
+        channel: Option<&ChannelName>,
+        span: (Option<Time>, Option<Time>),
+        after: Option<&(Time, ChannelName)>,
+        limit: usize,
+    ) -> Result<Vec<(ChannelName, Gap)>>;
+
+    /// Runs that touch `[from, to]`, with the one before and the one after, in order of time.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn runs(&self, channel: &ChannelName, from: Time, to: Time) -> Result<Vec<Run>>;
+
+    /// Channels and patterns that the API added.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn watches(&self) -> Result<Vec<String>>;
+
+    /// Adds one; whether it was new.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn add_watch(&self, watch: &str) -> Result<bool>;
+
+    /// Takes one away; whether it was there.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn remove_watch(&self, watch: &str) -> Result<bool>;
+
+    /// Forgets what ended before `before`: events, visits, gaps, runs, the rosters of channels unwatched since then.
+    /// Removes at most `limit` rows and says whether more are left.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn expire(&self, before: Time, limit: usize) -> Result<bool>;
+
+    /// Since when the record is whole: what ended before may have been forgotten. `None`: nothing was.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn kept_since(&self) -> Result<Option<Time>>;
+}

@@ -1,0 +1,172 @@
+//! One user's stay in one channel.
+
+use std::time::Duration;
+
+use super::event::Seq;
+use super::gap::Gap;
+use super::names::{ChannelName, UserId};
+use super::state::Shown;
+use super::time::{Time, Window};
+
+/// A user id's stay in a channel, from its join (or present) to its leave.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Visit {
+    /// Where.
+    pub channel: ChannelName,
+    /// The channel's number of the event that opened it. With the channel it names the visit.
+    pub opened: Seq,
+    /// Whose.
+    pub user: UserId,
+    /// When it began; `not_before` is `None` after `present`.
+    pub joined: Window,
+    /// When it ended; `None` while it lasts.
+    pub left: Option<Window>,
+    /// While it lasts: up to when the user is proven to be there.
+    pub listed_until: Time,
+    /// The last state known.
+    pub state: Shown,
+    /// When the user came to have it; `None` while it is unknown.
+    pub state_since: Option<Window>,
+}
+
+/// How long a visit was: between `min`, the time proven, and `max`, the longest possible (`None`: nothing bounds it).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Length {
+    /// Time proven.
+    pub min: Duration,
+    /// The longest possible.
+    pub max: Option<Duration>,
+}
+
+impl Visit {
+    /// Up to when the user is proven to have been there.
+    pub fn proven_until(&self) -> Time {
+        self.left.and_then(|left| left.not_before).unwrap_or(self.listed_until)
+    }
+
+    /// The span in which the user is proven to have been there, gaps aside. Empty spans begin where they end.
+    pub fn proven(&self) -> (Time, Time) {
+        (self.joined.not_after, self.proven_until().max(self.joined.not_after))
+    }
+
+    /// Whether the user may have been there at some time in `[from, to)`.
+    pub fn touches(&self, from: Time, to: Time) -> bool {
+        self.joined.not_before.is_none_or(|joined| joined < to)
+            && self.left.is_none_or(|left| left.not_after >= from)
+    }
+
+    /// How long it was, up to `now` while it lasts. `gaps` are those of the channel, partial ones too.
+    pub fn length(&self, gaps: &[Gap], now: Time) -> Length {
+        let (from, to) = self.proven();
+        let end = self.left.map_or(now, |left| left.not_after);
+        Length {
+            min: to.since(from).saturating_sub(covered(gaps, from, to)),
+            max: self.joined.not_before.map(|joined| end.since(joined)),
+        }
+    }
+
+    /// One visit of this and the user's next in the channel.
+    #[must_use]
+    pub fn joined_with(self, next: Self) -> Self {
+        Self { channel: self.channel, opened: self.opened, user: self.user, joined: self.joined, ..next }
+    }
+
+    /// The longest possible absence between this visit and the user's next one; `None` if this one lasts, or nothing
+    /// proves when the next began.
+    pub fn longest_absence(&self, next: &Self) -> Option<Duration> {
+        let left = self.left?;
+        Some(next.joined.not_after.since(left.not_before.unwrap_or(self.listed_until)))
+    }
+}
+
+/// Joins consecutive visits of one user in one channel whose absence between them was `at_most` this long, whatever
+/// the truth within the windows. The visits are given in order of time for each user and channel.
+pub fn merge(visits: Vec<Visit>, at_most: Duration) -> Vec<Visit> {
+    let mut merged: Vec<Visit> = Vec::with_capacity(visits.len());
+    let mut last: hashbrown::HashMap<(ChannelName, UserId), usize> = hashbrown::HashMap::new();
+    for visit in visits {
+        let key = (visit.channel.clone(), visit.user.clone());
+        let before = last.get(&key).and_then(|&index| merged.get_mut(index));
+        match before {
+            Some(before) if before.longest_absence(&visit).is_some_and(|absence| absence <= at_most) => {
+                *before = before.clone().joined_with(visit);
+            }
+            _ => {
+                last.insert(key, merged.len());
+                merged.push(visit);
+            }
+        }
+    }
+    merged
+}
+
+/// How much of `[from, to)` the gaps cover, each instant once.
+pub fn covered(gaps: &[Gap], from: Time, to: Time) -> Duration {
+    let mut spans: Vec<(Time, Time)> = gaps
+        .iter()
+        .map(|gap| (gap.from.max(from), gap.to.unwrap_or(to).min(to)))
+        .filter(|(start, end)| start < end)
+        .collect();
+    spans.sort_unstable();
+    let mut total = Duration::ZERO;
+    let mut reached = from;
+    for (start, end) in spans {
+        total += end.since(start.max(reached));
+        reached = reached.max(end);
+    }
+    total
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::gap::GapReason;
+
+    fn time(seconds: i64) -> Time {
+        Time::from_micros(seconds * 1_000_000)
+    }
+
+    fn visit(joined: (i64, i64), left: Option<(i64, i64)>, listed_until: i64) -> Visit {
+        let window = |(from, to)| Window { not_before: Some(time(from)), not_after: time(to) };
+        Visit {
+            channel: ChannelName::new("lobby").unwrap(),
+            opened: 1,
+            user: UserId::new("ada").unwrap(),
+            joined: window(joined),
+            left: left.map(window),
+            listed_until: time(listed_until),
+            state: Shown::Unknown,
+            state_since: None,
+        }
+    }
+
+    #[test]
+    fn a_visit_is_as_long_as_proven_at_least_and_as_its_windows_at_most() {
+        let gap = Gap::open(time(20), GapReason::Timeout).closed(time(30));
+        let length = visit((0, 5), Some((60, 65)), 60).length(&[gap], time(100));
+        assert_eq!(length, Length { min: Duration::from_secs(45), max: Some(Duration::from_secs(65)) });
+        let open = visit((0, 5), None, 50).length(&[], time(52));
+        assert_eq!(open, Length { min: Duration::from_secs(45), max: Some(Duration::from_secs(52)) });
+    }
+
+    #[test]
+    fn visits_are_merged_only_if_the_longest_possible_absence_is_short_enough() {
+        let visits = || vec![visit((0, 5), Some((10, 15)), 10), visit((20, 25), Some((30, 35)), 30)];
+        assert_eq!(merge(visits(), Duration::from_secs(14)).len(), 2, "absent for up to 15 s");
+        let merged = merge(visits(), Duration::from_secs(15));
+        assert_eq!(merged.len(), 1);
+        assert_eq!((merged[0].joined, merged[0].left), (visits()[0].joined, visits()[1].left));
+    }
+
+    proptest! {
+        #[test]
+        fn covered_time_counts_each_instant_once(spans in proptest::collection::vec((0i64..50, 0i64..50), 0..8)) {
+            let gaps: Vec<Gap> =
+                spans.iter().map(|&(from, len)| Gap::open(time(from), GapReason::Timeout).closed(time(from + len))).collect();
+            let by_second = (10..40).filter(|&s| gaps.iter().any(|g| g.from <= time(s) && g.to.unwrap() > time(s))).count();
+            prop_assert_eq!(covered(&gaps, time(10), time(40)), Duration::from_secs(by_second as u64));
+        }
+    }
+}
