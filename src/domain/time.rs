@@ -12,8 +12,8 @@ use serde::{Serialize, Serializer};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Time(i64);
 
-/// The latest and earliest microsecond that RFC 3339 can write (years 0000 to 9999).
-const WRITABLE: (i64, i64) = (-62_167_219_200_000_000, 253_402_300_799_999_999);
+/// The earliest microsecond that RFC 3339 can write (year 0000) and the latest that jiff can (December 9999).
+const WRITABLE: (i64, i64) = (-62_167_219_200_000_000, 253_402_207_200_999_000);
 
 impl Time {
     /// From microseconds since the Unix epoch.
