@@ -170,7 +170,7 @@ mod tests {
     }
 
     fn secs(seconds: f64) -> Time {
-        Time::from_micros((seconds * 1e6) as i64)
+        Time::default().plus(Duration::from_secs_f64(seconds))
     }
 
     #[test]

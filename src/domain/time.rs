@@ -12,8 +12,8 @@ use serde::{Serialize, Serializer};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Time(i64);
 
-/// The earliest microsecond that RFC 3339 can write (year 0000) and the latest that jiff can (December 9999).
-const WRITABLE: (i64, i64) = (-62_167_219_200_000_000, 253_402_207_200_999_000);
+/// The earliest time that RFC 3339 can write: the beginning of year 0000.
+const EARLIEST: i64 = -62_167_219_200_000_000;
 
 impl Time {
     /// From microseconds since the Unix epoch.
@@ -66,7 +66,8 @@ fn micros(span: Duration) -> i64 {
 /// RFC 3339, UTC, with milliseconds, rounded down.
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let micros = self.floor_ms().0.clamp(WRITABLE.0, WRITABLE.1);
+        let latest = jiff::Timestamp::MAX.as_microsecond() - 999_999;
+        let micros = self.0.clamp(EARLIEST, latest).div_euclid(1000) * 1000;
         match jiff::Timestamp::from_microsecond(micros) {
             Ok(timestamp) => write!(f, "{timestamp:.3}"),
             Err(_) => Err(fmt::Error),
