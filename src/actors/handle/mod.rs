@@ -1,0 +1,195 @@
+//! The only way in for the API and the command line: questions about the record, the stream of events, what is watched.
+//!
+//! Every question reads what is published in memory first and the history after it, so that an answer never claims more
+//! than the history had when it was asked.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::domain::answer::{Answer, Present};
+use crate::domain::channel::Status;
+use crate::domain::event::{EventId, Recorded};
+use crate::domain::gap::Gap;
+use crate::domain::names::{ChannelName, UserId};
+use crate::domain::occupancy::{Bounds, Bucket};
+use crate::domain::state::Shown;
+use crate::domain::time::{Moment, Time, Window};
+use crate::domain::visit::{Length, Visit};
+use crate::domain::watch::{Policy, Target};
+use crate::history::{HistoryError, VisitCursor};
+
+/// Why a question has no answer.
+#[derive(Debug, Error)]
+pub enum AskError {
+    /// The channel is in no record and not watched.
+    #[error("channel {0:?} is not known")]
+    UnknownChannel(ChannelName),
+    /// The user is in no record.
+    #[error("user {0:?} is not known")]
+    UnknownUser(UserId),
+    /// The question is about the future.
+    #[error("{at} is in the future (it is {now})")]
+    Future {
+        /// What was asked about.
+        at: Time,
+        /// What time it is.
+        now: Time,
+    },
+    /// The cursor is older than what is kept.
+    #[error("the cursor is older than what is kept")]
+    CursorExpired,
+    /// The history does not answer.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// adsum is stopping.
+    #[error("adsum is stopping")]
+    Stopping,
+}
+
+/// A channel as it is now.
+#[derive(Clone, Debug)]
+pub struct ChannelNow {
+    /// Its name.
+    pub channel: ChannelName,
+    /// How it stands.
+    pub status: Status,
+    /// How many were there at the last good observation.
+    pub occupancy: Option<u32>,
+    /// The last good observation.
+    pub last_observed: Option<Moment>,
+    /// How it is watched; `None` if it is not any more.
+    pub policy: Option<Policy>,
+    /// Whether the last good observation was complete.
+    pub complete: bool,
+    /// The gap that lasts.
+    pub gap: Option<Gap>,
+    /// When its watch first began.
+    pub began: Time,
+    /// Polls since adsum started, by outcome: `complete`, `truncated`, `count`, `stale` or a gap's reason. Without zeros.
+    pub polls: Vec<(&'static str, u64)>,
+}
+
+/// How much of a span was observed, 0 to 1.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Coverage {
+    /// The share in which occupancy was.
+    pub occupancy: f64,
+    /// The share in which users were.
+    pub users: f64,
+}
+
+/// Somebody who was, or may have been, in a channel at a moment.
+#[derive(Clone, Debug)]
+pub struct OccupantAt {
+    /// Who.
+    pub user: UserId,
+    /// `Yes` or `Unknown`.
+    pub present: Present,
+    /// When the visit began.
+    pub since: Window,
+    /// The state that had settled by then.
+    pub state: Shown,
+    /// When the user came to have it; `None` while it is unknown.
+    pub state_since: Option<Window>,
+}
+
+/// Who was in a channel at a moment.
+#[derive(Clone, Debug)]
+pub struct Occupants {
+    /// The moment: as asked, or that of the last good observation.
+    pub at: Time,
+    /// How old that is.
+    pub age: Duration,
+    /// How many there were; `None` where nothing was observed.
+    pub occupancy: Option<Bounds>,
+    /// Whether the channel's users were observed at that moment.
+    pub observed: bool,
+    /// In order of user id.
+    pub items: Vec<OccupantAt>,
+    /// The last user id listed, if there are more.
+    pub next: Option<UserId>,
+}
+
+/// Occupancy over a span.
+#[derive(Clone, Debug)]
+pub struct OccupancySeries {
+    /// In order of time.
+    pub buckets: Vec<Bucket>,
+    /// How much of the span was observed.
+    pub coverage: Coverage,
+}
+
+/// One page of a list.
+#[derive(Clone, Debug)]
+pub struct Page<T, C> {
+    /// In the list's order.
+    pub items: Vec<T>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<C>,
+    /// How much of the span was observed, if the list is about one channel.
+    pub coverage: Option<Coverage>,
+}
+
+/// A visit and what is known about its length.
+#[derive(Clone, Debug)]
+pub struct VisitItem {
+    /// The visit.
+    pub visit: Visit,
+    /// How long it was.
+    pub length: Length,
+    /// The channel's gaps inside it.
+    pub gaps: Vec<Gap>,
+}
+
+/// Whether a user was in a channel.
+#[derive(Clone, Debug)]
+pub struct PresenceAnswer {
+    /// Yes, no or unknown, and why.
+    pub answer: Answer,
+    /// The moment: as asked, or that of the last good observation (now, if there is none).
+    pub at: Time,
+    /// How old that is.
+    pub age: Duration,
+    /// An absence or stay shorter than this may have gone unseen; `None` if nothing was observed.
+    pub resolution: Option<Duration>,
+}
+
+/// A user in short.
+#[derive(Clone, Debug)]
+pub struct UserNow {
+    /// Who.
+    pub user: UserId,
+    /// The visits that last, in order of channel name.
+    pub here: Vec<Visit>,
+    /// Up to when the user was proven to be anywhere.
+    pub last_seen: Option<Time>,
+    /// How many visits the record holds.
+    pub visits: u64,
+    /// How long they were together.
+    pub total: Length,
+}
+
+/// A channel in which a user was, or may have been, at a moment.
+#[derive(Clone, Debug)]
+pub struct ChannelAt {
+    /// Which.
+    pub channel: ChannelName,
+    /// `Yes` or `Unknown`.
+    pub present: Present,
+    /// When the visit began.
+    pub since: Window,
+    /// Why it is unknown.
+    pub because: Option<String>,
+}
+
+/// Something that is watched, and why.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct WatchItem {
+    /// The channel, pattern or group, as written.
+    pub target: String,
+    /// `channel`, `pattern` or `group`.
+    pub kind: &'static str,
+    /// `configuration` or `api`.
+    pub source: &'static str,
+}
