@@ -155,36 +155,60 @@ impl Channel {
         self.trouble = Some(reason);
     }
 
+    /// Whether the observation repeats the last one, so that nothing is to be written: [`Channel::observe`] would give
+    /// `None`. Cheaper than that, and asked far more often.
+    ///
+    /// # Errors
+    /// [`Stale`] as there.
+    pub fn repeats(&self, seen: &Observation) -> Result<bool, Stale> {
+        self.certainly_later(seen)?;
+        let (gaps, blind) = self.gap_changes(seen);
+        Ok(gaps.is_empty() && self.run_goes_on(seen, blind) && self.roster.repeats(seen))
+    }
+
     /// What the observation changes; `None` if it repeats the last one and nothing is to be written.
     ///
     /// # Errors
     /// [`Stale`] if it is not certainly later than the last good observation.
     pub fn observe(&self, seen: &Observation) -> Result<Option<Changes>, Stale> {
-        if self.last().is_some_and(|last| !seen.moment.certainly_after(last)) {
-            return Err(Stale);
-        }
+        self.certainly_later(seen)?;
+        let (gaps, blind) = self.gap_changes(seen);
         let events = self.roster.diff(seen);
-        let mut changes = Changes { events, ..Changes::default() };
-        let blind = self.full_gap(seen.moment, &mut changes.gaps);
-        self.partial_gap(seen, blind, &mut changes.gaps);
-        self.run_change(seen, blind, &mut changes);
-        if changes == Changes::default() {
+        let goes_on = self.run_goes_on(seen, blind);
+        if goes_on && gaps.is_empty() && events.is_empty() {
             return Ok(None);
         }
-        if changes.run.is_none() {
-            changes.last_run = self.run.map(|run| run.extended(seen.moment));
-        }
+        let before = self.last().filter(|_| !blind);
         let complete = seen.grade() == Grade::Complete;
-        changes.complete = if complete { Some(seen.moment) } else { self.roster.complete() };
-        changes.shown = self.roster.shown();
-        Ok(Some(changes))
+        Ok(Some(Changes {
+            events,
+            gaps,
+            last_run: if goes_on { self.run.map(|run| run.extended(seen.moment)) } else { self.run },
+            run: (!goes_on).then(|| Run::start(seen.moment, before, seen.occupancy(), seen.grade())),
+            complete: if complete { Some(seen.moment) } else { self.roster.complete() },
+            shown: self.roster.shown(),
+        }))
     }
 
-    /// Closes the gap that lasts, or records the one that has passed. Says whether there was one.
-    fn full_gap(&self, now: Moment, gaps: &mut Vec<Gap>) -> bool {
-        let gap = self.gap.or_else(|| self.unobserved(now.latest));
-        gaps.extend(gap.map(|gap| gap.closed(now.latest)));
-        gap.is_some()
+    fn certainly_later(&self, seen: &Observation) -> Result<(), Stale> {
+        match self.last() {
+            Some(last) if !seen.moment.certainly_after(last) => Err(Stale),
+            _ => Ok(()),
+        }
+    }
+
+    /// The run ends where the occupancy or the grade differs, and at a gap.
+    fn run_goes_on(&self, seen: &Observation, blind: bool) -> bool {
+        let same = |run: Run| run.occupancy == seen.occupancy() && run.grade == seen.grade();
+        !blind && self.run.is_some_and(same)
+    }
+
+    /// The gaps that the observation closes or opens, and whether nothing was observed before it.
+    fn gap_changes(&self, seen: &Observation) -> (Vec<Gap>, bool) {
+        let full = self.gap.or_else(|| self.unobserved(seen.moment.latest));
+        let blind = full.is_some();
+        let full = full.map(|gap| gap.closed(seen.moment.latest));
+        (full.into_iter().chain(self.partial_gap(seen, blind)).collect(), blind)
     }
 
     /// The gap that opens if `gap_after` has passed by `now` without a good observation.
@@ -196,32 +220,19 @@ impl Channel {
 
     /// The same for complete observations: an observation that is not complete opens a partial gap, a complete one
     /// closes it. After a full gap the users are unknown until the next complete one, however soon that is.
-    fn partial_gap(&self, seen: &Observation, blind: bool, gaps: &mut Vec<Gap>) {
-        let late =
-            || seen.moment.latest.since(self.complete.map_or(self.began, |m| m.latest)) > self.gap_after;
-        let from = self.complete.map_or(self.began, |m| m.earliest);
+    fn partial_gap(&self, seen: &Observation, blind: bool) -> Option<Gap> {
+        let (since, from) =
+            self.complete.map_or((self.began, self.began), |last| (last.latest, last.earliest));
+        let late = seen.moment.latest.since(since) > self.gap_after;
         match GapReason::of_partial(seen.grade()) {
-            Some(reason) if self.partial.is_none() && blind => {
-                gaps.push(Gap::open_partial(seen.moment.earliest, reason));
-            }
-            Some(reason) if self.partial.is_none() && late() => gaps.push(Gap::open_partial(from, reason)),
-            Some(_) => {}
+            Some(_) if self.partial.is_some() => None,
+            Some(reason) if blind => Some(Gap::open_partial(seen.moment.earliest, reason)),
+            Some(reason) => late.then(|| Gap::open_partial(from, reason)),
             None => {
-                let grade = self.run.map_or(Grade::Complete, |run| run.grade);
-                let passed = GapReason::of_partial(grade).filter(|_| !blind && late());
+                let passed = GapReason::of_partial(self.run?.grade).filter(|_| late && !blind);
                 let gap = self.partial.or_else(|| passed.map(|reason| Gap::open_partial(from, reason)));
-                gaps.extend(gap.map(|gap| gap.closed(seen.moment.latest)));
+                gap.map(|gap| gap.closed(seen.moment.latest))
             }
-        }
-    }
-
-    /// Begins a new run where the occupancy or the grade differs, or after a gap.
-    fn run_change(&self, seen: &Observation, blind: bool, changes: &mut Changes) {
-        let (occupancy, grade) = (seen.occupancy(), seen.grade());
-        let same = self.run.filter(|run| !blind && run.occupancy == occupancy && run.grade == grade);
-        if same.is_none() {
-            changes.last_run = self.run;
-            changes.run = Some(Run::start(seen.moment, self.last().filter(|_| !blind), occupancy, grade));
         }
     }
 

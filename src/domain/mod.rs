@@ -11,6 +11,7 @@ pub mod gap;
 pub mod names;
 pub mod observation;
 pub mod occupancy;
+pub mod pages;
 pub mod plan;
 pub mod roster;
 pub mod schedule;

@@ -78,6 +78,16 @@ impl Roster {
         later(self.complete, member.listed)
     }
 
+    /// Whether [`Roster::diff`] would find nothing.
+    pub fn repeats(&self, seen: &Observation) -> bool {
+        let same = |occupant: &Occupant| {
+            let member = self.members.get(&occupant.user);
+            member.is_some_and(|member| !occupant.state.is_known() || occupant.state == member.state)
+        };
+        let listed = seen.listed();
+        listed.iter().all(same) && (seen.grade() != Grade::Complete || listed.len() == self.members.len())
+    }
+
     /// What the observation changes: leaves (in order of user id), then states, then joins (in the order listed). It
     /// must be certainly later than all that the roster was given before; [`super::channel::Channel`] sees to that.
     pub fn diff(&self, seen: &Observation) -> Vec<Event> {
