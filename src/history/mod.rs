@@ -164,11 +164,11 @@ pub trait History: Send + Sync + 'static {
     /// See [`HistoryError`]; so for every method here.
     fn checkpoint(&self, channel: &ChannelName) -> Result<Option<Checkpoint>>;
 
-    /// Notes that a channel's watch begins. A channel that was watched before keeps its record.
+    /// Notes that these channels' watches begin. A channel that was watched before keeps its record.
     ///
     /// # Errors
     /// See [`HistoryError`].
-    fn begin(&self, channel: &ChannelName, began: Time) -> Result<()>;
+    fn begin(&self, channels: &[ChannelName], began: Time) -> Result<()>;
 
     /// Commits all entries at once or nothing. Gives the events with their ids, in order of ids; ids follow the order
     /// of the entries. An event whose channel's number is taken is a [`HistoryError::Conflict`].
