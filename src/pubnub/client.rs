@@ -233,16 +233,17 @@ impl Client {
 }
 
 /// The value an answer stands for.
-fn understand<T>(answer: &Answer, parse: impl Fn(&str) -> Result<T, Flaw>) -> Result<T, Error> {
+pub(super) fn understand<T>(answer: &Answer, parse: impl Fn(&str) -> Result<T, Flaw>) -> Result<T, Error> {
     if !answer.is_success() {
         return Err(refusal(answer));
     }
     let bad = |flaw: &Flaw, text: &str| Error::BadAnswer { what: flaw.describe(text) };
     let text = answer::text(&answer.body).map_err(|(flaw, text)| bad(&flaw, &text))?;
-    if is_refusal(&text) {
-        return Err(refusal(answer));
+    match is_refusal(&text) {
+        Ok(true) => Err(refusal(answer)),
+        Ok(false) => parse(&text).map_err(|flaw| bad(&flaw, &text)),
+        Err(flaw) => Err(bad(&flaw, &text)),
     }
-    parse(&text).map_err(|flaw| bad(&flaw, &text))
 }
 
 /// Some services repeat the request in their message. What such an answer says is not shown where it repeats the token or

@@ -148,7 +148,7 @@ impl HereNow {
         self.channels.is_empty() && self.channel_groups.is_empty()
     }
 
-    fn parse(&self, text: &str) -> Result<HereNowResult, Flaw> {
+    pub(super) fn parse(&self, text: &str) -> Result<HereNowResult, Flaw> {
         let body: HereNowBody = answer::object(text)?;
         let result = match body.payload {
             Some(Object(payload)) => HereNowResult {

@@ -152,7 +152,7 @@ impl GetState {
     }
 
     /// Two shapes: flat with `channel` for one channel, `payload.channels` for everything else.
-    fn parse(&self, text: &str) -> Result<GetStateResult, Flaw> {
+    pub(super) fn parse(&self, text: &str) -> Result<GetStateResult, Flaw> {
         let body: GetStateBody = answer::object(text)?;
         let channels = match (body.channel, body.payload) {
             (Some(channel), state) => BTreeMap::from([(channel, Value::Object(state))]),
