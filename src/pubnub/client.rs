@@ -42,7 +42,8 @@ pub struct ClientConfig {
     pub user_id: String,
     /// The longest one request may take, its whole answer included.
     pub request_timeout: Duration,
-    /// The longest answer that is read, in bytes after unpacking.
+    /// The longest answer that is read, in bytes after unpacking. What comes of it takes more memory than that: a small
+    /// state some 600 bytes.
     pub max_answer: usize,
     /// What to do after an error that may pass.
     pub retry: RetryPolicy,
@@ -107,7 +108,7 @@ pub enum ConfigError {
     /// The secret key is empty.
     #[error("the secret key is empty")]
     SecretKey,
-    /// TLS could not be set up on this system.
+    /// HTTP or TLS could not be set up on this system.
     #[error("cannot set up HTTP: {what}")]
     Http {
         /// What failed.
