@@ -96,8 +96,8 @@ pub enum ConfigError {
         /// What was given, without user name and password.
         origin: String,
     },
-    /// The subscribe key is empty.
-    #[error("the subscribe key is empty")]
+    /// The subscribe key is empty, or `.` or `..`, which no URI can carry.
+    #[error("the subscribe key is missing")]
     SubscribeKey,
     /// The user id is empty.
     #[error("the user id is empty")]
@@ -119,7 +119,7 @@ pub enum ConfigError {
 /// A Presence API client. Clones share connections and the auth token.
 ///
 /// It talks to the configured origin and to nothing else: redirects are not followed and proxy variables of the
-/// environment (`HTTPS_PROXY` and the like) are not read. HTTPS needs a certificate this system trusts. Every request
+/// environment (`HTTPS_PROXY` and the like) are not read. HTTPS origins need certificates on this system; `http` origins need none. Every request
 /// carries `pnsdk=adsum/<version>`, its own `requestid` and the user id.
 #[derive(Clone)]
 pub struct Client {
@@ -163,7 +163,7 @@ impl Client {
             None => None,
         };
         let transport = Transport::new(origin, config.request_timeout, config.max_answer)
-            .map_err(|error| ConfigError::Http { what: error.to_string() })?;
+            .map_err(|what| ConfigError::Http { what })?;
         Ok(Self {
             inner: Arc::new(Inner {
                 transport,

@@ -136,7 +136,11 @@ fn json_nested_without_end_is_refused() {
     let body = format!(r#"{{"occupancy":1,"uuids":[{{"uuid":"u","state":{}"#, "[".repeat(1_000_000));
     parse_all(200, body.as_bytes());
     let [_, _, one, _] = asked();
-    let closed = format!(r#"{{"occupancy":1,"uuids":[{{"uuid":"u","state":{}{}}}]}}"#, "[".repeat(200), "]".repeat(200));
+    let closed = format!(
+        r#"{{"occupancy":1,"uuids":[{{"uuid":"u","state":{}{}}}]}}"#,
+        "[".repeat(200),
+        "]".repeat(200)
+    );
     let error = understand(&answer(200, closed.as_bytes()), |text| one.parse(text)).unwrap_err();
     assert!(error.to_string().contains("recursion limit"), "{error}");
 }

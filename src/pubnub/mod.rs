@@ -21,6 +21,8 @@ mod client;
 mod error;
 mod heartbeat;
 mod here_now;
+#[cfg(test)]
+mod hostile;
 mod names;
 mod refusal;
 mod request;

@@ -276,6 +276,21 @@ fn a_wrong_configuration_makes_no_client() {
 }
 
 #[test]
+fn an_http_origin_makes_a_client() {
+    assert!(Client::new(config("http://127.0.0.1:8090")).is_ok());
+}
+
+/// reqwest refuses to build on a system without certificates, even where none would be used.
+#[test]
+fn an_http_origin_makes_a_client_on_a_system_without_certificates() {
+    let mut same = std::process::Command::new(std::env::current_exe().unwrap());
+    same.args(["--exact", "requests::an_http_origin_makes_a_client"]);
+    let output = same.env("SSL_CERT_FILE", "/nowhere").env("SSL_CERT_DIR", "/nowhere").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[test]
 fn an_origin_may_end_in_a_slash_and_carry_a_port() {
     for origin in
         ["https://ps.pndsn.com", "https://ps.pndsn.com/", "http://127.0.0.1:8090", "http://[::1]:8090/"]
