@@ -30,6 +30,7 @@ mod retry;
 mod shown;
 mod signature;
 mod state;
+mod target;
 mod time;
 mod transport;
 mod where_now;

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Unexpected, Visitor};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::here_now::HereNowOccupant;
 
@@ -150,17 +150,27 @@ impl ChannelListBody {
     }
 }
 
-/// Set-state answers with the state itself.
+/// The state itself: set-state's answer, and the flat one of get-state.
 #[derive(Deserialize)]
 pub(super) struct SetStateBody {
     pub(super) payload: Value,
 }
 
-/// Get-state answers with the state itself and its `channel`, or with `payload.channels`.
+/// What tells get-state's two shapes apart: only the flat one has `channel`.
+#[derive(Deserialize)]
+pub(super) struct GetStateShape {
+    pub(super) channel: Option<String>,
+}
+
+/// Get-state's answer about several channels.
 #[derive(Deserialize)]
 pub(super) struct GetStateBody {
-    pub(super) payload: Map<String, Value>,
-    pub(super) channel: Option<String>,
+    pub(super) payload: Object<GetStatePayload>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct GetStatePayload {
+    pub(super) channels: Entries<Value>,
 }
 
 /// An object of which nothing is read.

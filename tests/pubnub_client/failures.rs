@@ -270,8 +270,10 @@ async fn a_list_of_channels_that_is_none_is_refused(#[case] body: &str) {
 #[rstest]
 #[case(r#"{"payload":{"a":1},"channel":"other"}"#, "\"other\" was not asked about")]
 #[case(r#"{"payload":{"channels":{"other":{}}}}"#, "\"other\" was not asked about")]
-#[case(r#"{"payload":{"a":1}}"#, "neither `channel` nor `payload.channels`")]
-#[case(r#"{"payload":[1],"channel":"c"}"#, "expected a map")]
+#[case(r#"{"payload":{"a":1}}"#, "missing field `channels`")]
+#[case(r#"{"payload":{"channels":{"c":{},"c":{"a":1}}}}"#, "\"c\" is listed twice")]
+#[case(r#"{"payload":{"channels":["c"]}}"#, "expected an object")]
+#[case(r#"{"channel":"c"}"#, "missing field `payload`")]
 #[tokio::test]
 async fn a_state_that_belongs_to_nobody_asked_is_refused(#[case] body: &str, #[case] what: &str) {
     let server = answering(200, body).await;

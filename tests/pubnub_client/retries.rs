@@ -54,3 +54,11 @@ async fn without_a_policy_every_failure_is_one_request() {
     super::client(&server).leave().channels(["c"]).execute().await.unwrap_err();
     assert_eq!(sent(&server).await.len(), 1);
 }
+
+#[tokio::test]
+async fn calls_may_run_on_any_thread() {
+    let server = answering(200, OK).await;
+    let client = super::client(&server);
+    tokio::spawn(client.leave().channels(["c"]).execute()).await.unwrap().unwrap();
+    tokio::spawn(client.here_now().channels(["c"]).execute()).await.unwrap().unwrap_err();
+}
