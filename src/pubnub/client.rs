@@ -255,8 +255,9 @@ fn without_secrets(error: Error, body: &[u8], uri: &str, token: Option<&SecretSt
     let token = token.map(SecretString::expose_secret).filter(|token| !token.is_empty());
     let encoded = token.map(encode);
     let secrets = [signature, token, encoded.as_deref()];
-    let body = String::from_utf8_lossy(body);
-    if !secrets.into_iter().flatten().any(|secret| body.contains(secret)) {
+    // In the body for what an excerpt cuts in two, in the error for what JSON escapes hide.
+    let (body, said) = (String::from_utf8_lossy(body), format!("{error:?}"));
+    if !secrets.into_iter().flatten().any(|secret| body.contains(secret) || said.contains(secret)) {
         return error;
     }
     match error {

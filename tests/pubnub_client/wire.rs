@@ -146,6 +146,7 @@ fn secretive(origin: &str) -> (Client, [&'static str; 2]) {
 async fn no_error_shows_a_secret_even_if_the_service_repeats_it() {
     for (status, body) in [
         ("404 Not Found", r#"{"message":"Not found: '<uri>'","status":404}"#),
+        ("404 Not Found", r#"{"message":"tok\/SECRET","status":404}"#),
         ("502 Bad Gateway", "<html><uri></html>"),
         ("200 OK", r#"{"occupancy":"<uri>"}"#),
         ("200 OK", r#"{"status":403,"service":"<uri>","payload":{"channels":["<uri>"]}}"#),
