@@ -200,32 +200,6 @@ impl Poller {
 
     fn failed(&mut self, ask: &Ask, trouble: &Trouble) {
         let now = self.parts.clock.now();
-        if let Failure::Key { .. } = &trouble.failure {
-            warn!(
-                reason = trouble.reason.as_str(),
-                what = trouble.what,
-                "the service refuses the key for now"
-            );
-        } else {
-            debug!(
-                reason = trouble.reason.as_str(),
-                what = trouble.what,
-                channels = ask.channels.len(),
-                "a request failed"
-            )
-        }
-        for name in self.concerned(ask, trouble) {
-            if let Some((live, _)) = self.channels.get(&name) {
-                live.polls.count(Outcome::Failed(trouble.reason));
-                metrics::channel_poll(trouble.reason.as_str());
-                live.channel.write().failed(trouble.reason);
-            }
-        }
-        self.plan.failed(ask, &trouble.failure, now, fastrand::f64());
-    }
-
-    /// Whose gap this trouble may open. What fails for the key fails for all.
-    fn concerned(&self, ask: &Ask, trouble: &Trouble) -> Vec<ChannelName> {
         let (reason, what) = (trouble.reason.as_str(), &trouble.what);
         if let Failure::Key { .. } = trouble.failure {
             warn!(reason, what, "the service refuses the key for now");

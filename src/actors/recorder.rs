@@ -250,17 +250,21 @@ fn answer(
 
 /// What is proven of the channels that are observed now. The floor is chosen so that only few must be named.
 fn mark_of(registry: &Registry) -> Option<Mark> {
-    let observed = registry.all().into_iter().filter_map(|live| {
+    let mut widest = Duration::ZERO;
+    let mut observed = Vec::new();
+    for live in registry.all() {
         let channel = live.channel.read();
         let in_gap = channel.open_gap().is_some_and(|gap| !gap.users_only);
-        channel.last().filter(|_| !in_gap).map(|last| (live.name.clone(), last))
-    });
-    let mut observed: Vec<_> = observed.collect();
+        if let Some(run) = channel.run().filter(|_| !in_gap) {
+            widest = widest.max(run.widest);
+            observed.push((live.name.clone(), run.last));
+        }
+    }
     observed.sort_unstable_by_key(|(_, last)| last.earliest);
     let named = observed.len() / NAMED_IN_MARK;
     let floor = observed.get(named)?.1.earliest;
     observed.truncate(named);
-    Some(Mark { floor, others: observed })
+    Some(Mark { floor, others: observed, widest })
 }
 
 impl Actor for Recorder {

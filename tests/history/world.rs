@@ -113,8 +113,8 @@ impl<'h> World<'h> {
     pub(crate) fn begin(history: &'h dyn History) -> Self {
         let now = Time::from_micros(1_000_000);
         let channels = (0..CHANNELS).map(|index| {
-            history.begin(&channel_name(index), now).unwrap();
-            Channel::begin(channel_name(index), GAP_AFTER, now, None)
+            history.begin(&[channel_name(index)], now).unwrap();
+            Channel::begin(channel_name(index), GAP_AFTER, now)
         });
         let channels = channels.collect();
         Self {

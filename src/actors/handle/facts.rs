@@ -120,7 +120,7 @@ pub(super) fn gaps_of(
     loop {
         let after = gaps.last().map(|(channel, gap)| (gap.from, channel.clone()));
         let page = history.gaps(Some(channel), (Some(from), Some(to)), after.as_ref(), GAPS)?;
-        let more = page.len() == GAPS;
+        let more = page.len() >= GAPS;
         gaps.extend(page);
         if !more {
             return Ok(gaps.into_iter().map(|(_, gap)| gap).collect());

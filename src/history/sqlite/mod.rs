@@ -138,8 +138,8 @@ impl History for Sqlite {
         self.read(|tx| channels::checkpoint(tx, channel))
     }
 
-    fn begin(&self, channel: &ChannelName, began: Time) -> Result<()> {
-        self.write(|tx, _| write::begin(tx, channel, began))
+    fn begin(&self, channels: &[ChannelName], began: Time) -> Result<()> {
+        self.write(|tx, _| channels.iter().try_for_each(|channel| write::begin(tx, channel, began)))
     }
 
     fn commit(&self, entries: &[Entry]) -> Result<Vec<Recorded>> {
