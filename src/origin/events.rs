@@ -147,8 +147,9 @@ impl Announcer {
             let occupancy = occupancy(&channel);
             let deltas = deltas(std::mem::take(&mut crowd.deltas));
             if occupancy > self.max {
-                // From the last one, not from now: a crowd's intervals keep their beat. One that was missed is skipped.
-                crowd.due = crowd.due.after(self.interval).max(now);
+                // From the last one, not from now, to keep the beat; what nobody came round to is not made up for.
+                let next = crowd.due.after(self.interval);
+                crowd.due = if next > now { next } else { now.after(self.interval) };
                 self.due.insert((crowd.due, channel.clone()));
             } else {
                 self.crowds.remove(&channel);
