@@ -24,7 +24,7 @@ impl Default for OriginSettings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            presence_timeout: Duration::from_secs(300),
+            presence_timeout: Duration::from_mins(5),
             announce_max: 100,
             announce_interval: Duration::from_secs(10),
             here_now_cache: Duration::from_secs(3),

@@ -35,13 +35,13 @@ pub(super) struct Envelope<'a> {
     k: &'a str,
     c: String,
     u: ForFilters<'a>,
-    d: Data<'a>,
+    d: Told<'a>,
     b: String,
 }
 
 /// The event itself.
 #[derive(Debug, Clone, Default, Serialize)]
-struct Data<'a> {
+struct Told<'a> {
     action: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     uuid: Option<&'a str>,
@@ -65,6 +65,7 @@ struct Data<'a> {
 
 /// The same once more, for stream filters.
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are the wire's")]
 struct ForFilters<'a> {
     pn_action: &'static str,
     pn_channel: &'a str,
@@ -88,9 +89,9 @@ impl<'a> Envelope<'a> {
     /// `u.pn_channel` says where it happened.
     pub(super) fn new(key: &'a str, delivery: &'a Delivery) -> Self {
         let event = &delivery.message.event;
-        let data = match event {
-            Event::One(change) => Data::one(change),
-            Event::Interval(interval) => Data::interval(interval),
+        let told = match event {
+            Event::One(change) => Told::one(change),
+            Event::Interval(interval) => Told::interval(interval),
         };
         Self {
             a: SHARD,
@@ -98,14 +99,14 @@ impl<'a> Envelope<'a> {
             p: delivery.message.timetoken.into(),
             k: key,
             c: format!("{}{PRESENCE_SUFFIX}", delivery.topic),
-            u: ForFilters::new(event.channel(), &data),
-            d: data,
+            u: ForFilters::new(event.channel(), &told),
+            d: told,
             b: format!("{}{PRESENCE_SUFFIX}", delivery.matched),
         }
     }
 }
 
-impl<'a> Data<'a> {
+impl<'a> Told<'a> {
     fn one(change: &'a Change) -> Self {
         let (action, precise, data) = match &change.kind {
             ChangeKind::Join => ("join", true, None),
@@ -148,18 +149,18 @@ fn names(users: &[Name]) -> Vec<&str> {
 }
 
 impl<'a> ForFilters<'a> {
-    fn new(channel: &'a str, data: &Data<'a>) -> Self {
+    fn new(channel: &'a str, told: &Told<'a>) -> Self {
         Self {
-            pn_action: data.action,
+            pn_action: told.action,
             pn_channel: channel,
             pn_ispresence: 1,
-            pn_occupancy: data.occupancy,
-            pn_precise_timestamp: data.precise_timestamp,
-            pn_timestamp: data.timestamp,
-            pn_uuid: data.uuid,
-            pn_join: data.join.clone(),
-            pn_leave: data.leave.clone(),
-            pn_timeout: data.timeout.clone(),
+            pn_occupancy: told.occupancy,
+            pn_precise_timestamp: told.precise_timestamp,
+            pn_timestamp: told.timestamp,
+            pn_uuid: told.uuid,
+            pn_join: told.join.clone(),
+            pn_leave: told.leave.clone(),
+            pn_timeout: told.timeout.clone(),
         }
     }
 }

@@ -40,18 +40,20 @@ pub(super) fn get_state(
     let world = &keyset.world;
     let resolved = world.resolve(&place.channels, &place.groups)?;
     let state = |channel: &Name| StateOrEmpty::from(world.state(channel, user));
-    let answer = match (place.channels.as_slice(), place.groups.as_slice()) {
-        ([channel], []) => Presence {
-            channel: Some(channel.to_string()),
-            uuid: Some(user.to_string()),
-            ..Presence::ok(Some(States::One(state(channel))))
-        },
-        _ => {
-            let channels = resolved.iter().map(|channel| (&**channel, state(channel))).collect();
-            Presence { uuid: Some(user.to_string()), ..Presence::ok(Some(States::Many { channels })) }
-        }
+    let flat = |channel: &Name| Presence {
+        channel: Some(channel.to_string()),
+        ..Presence::ok(Some(States::One(state(channel))))
     };
-    bodies::write(&answer)
+    let by_channel = || {
+        let channels = resolved.iter().map(|channel| (&**channel, state(channel))).collect();
+        Presence::ok(Some(States::Many { channels }))
+    };
+    let answer = if let ([channel], []) = (place.channels.as_slice(), place.groups.as_slice()) {
+        flat(channel)
+    } else {
+        by_channel()
+    };
+    bodies::write(&Presence { uuid: Some(user.to_string()), ..answer })
 }
 
 /// Sets a user's state, whether or not the user is there.
