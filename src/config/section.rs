@@ -202,7 +202,8 @@ impl<'a> Section<'a> {
 
     fn add(&self, key: &str, value: Option<&Value>, allowed: String) {
         let name = key.split('[').next().unwrap_or(key);
-        let layer = self.table.get(name).map_or(Layer::Default, Layer::of);
+        // What is missing is missing in the layer that began the section.
+        let layer = self.table.get(name).or(self.table.values().next()).map_or(Layer::Default, Layer::of);
         let key = self.path_of(key);
         let value = value.and_then(|value| shown(&key, value));
         self.findings.borrow_mut().push(Finding { key, value, allowed, layer });
