@@ -1,0 +1,157 @@
+//! The HTTP side: one GET, its answer read in bounded pieces.
+
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{Response, Url};
+
+use super::error::Error;
+
+/// The longest body of an error answer that is read, in bytes; the rest of a longer one is dropped.
+pub(super) const MAX_ERROR_BODY: usize = 256 * 1024;
+
+/// One answer, not yet understood.
+pub(super) struct Answer {
+    pub(super) http_status: u16,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(super) fn is_success(&self) -> bool {
+        (200..300).contains(&self.http_status)
+    }
+}
+
+/// Sends GETs to one origin.
+pub(super) struct Transport {
+    http: reqwest::Client,
+    /// Scheme, host and port, without a trailing slash.
+    origin: String,
+    timeout: Duration,
+    max_answer: usize,
+}
+
+impl Transport {
+    pub(super) fn new(origin: String, timeout: Duration, max_answer: usize) -> Result<Self, Error> {
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("adsum/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .timeout(timeout)
+            .build()
+            .map_err(|error| Error::Unreachable { what: causes(error) })?;
+        Ok(Self { http, origin, timeout, max_answer })
+    }
+
+    /// Sends one GET; `now` is Unix seconds, for a `Retry-After` that names a date.
+    pub(super) async fn get(&self, uri: &str, now: u64) -> Result<Answer, Error> {
+        let url = self.url(uri)?;
+        let mut response = self.http.get(url).send().await.map_err(|error| self.no_answer(error))?;
+        let http_status = response.status().as_u16();
+        let retry_after = retry_after(response.headers(), now);
+        let body = if response.status().is_success() {
+            self.whole_body(&mut response).await?
+        } else {
+            beginning_of_body(&mut response).await
+        };
+        Ok(Answer { http_status, retry_after, body })
+    }
+
+    /// The URL whose path and query are exactly `uri`; URL parsers tidy up, and a tidied path is not the one signed.
+    fn url(&self, uri: &str) -> Result<Url, Error> {
+        let url = Url::parse(&format!("{}{uri}", self.origin));
+        let same = url.as_ref().is_ok_and(|url| {
+            uri.split_once('?').is_some_and(|(path, query)| url.path() == path && url.query() == Some(query))
+        });
+        match url {
+            Ok(url) if same => Ok(url),
+            _ => Err(Error::InvalidRequest { what: "the URI would not be sent as it is".to_owned() }),
+        }
+    }
+
+    async fn whole_body(&self, response: &mut Response) -> Result<Vec<u8>, Error> {
+        let mut body = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if chunk.len() > self.max_answer - body.len() => {
+                    return Err(Error::TooLarge { limit: self.max_answer });
+                }
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => return Ok(body),
+                Err(error) if error.is_timeout() => return Err(Error::Timeout { after: self.timeout }),
+                Err(error) => {
+                    let what = format!("cut off after {} bytes: {}", body.len(), causes(error));
+                    return Err(Error::BadAnswer { what });
+                }
+            }
+        }
+    }
+
+    fn no_answer(&self, error: reqwest::Error) -> Error {
+        if error.is_timeout() {
+            return Error::Timeout { after: self.timeout };
+        }
+        Error::Unreachable { what: causes(error) }
+    }
+}
+
+/// As much of an error's body as fits; the status says more than what is missing here.
+async fn beginning_of_body(response: &mut Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        let room = MAX_ERROR_BODY - body.len();
+        body.extend(chunk.iter().take(room));
+        if chunk.len() >= room {
+            break;
+        }
+    }
+    body
+}
+
+/// An error and its causes in one line, without the URL: it carries the token and the signature.
+fn causes(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// Seconds or a date (RFC 9110, 10.2.3); anything else is as if it were not there.
+fn retry_after(headers: &HeaderMap, now: u64) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = jiff::fmt::rfc2822::parse(value).ok()?.timestamp().as_second();
+    Some(Duration::from_secs(u64::try_from(until).ok()?.saturating_sub(now)))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("7", Some(7))]
+    #[case(" 0 ", Some(0))]
+    #[case("Tue, 24 Nov 2026 06:00:30 GMT", Some(30))]
+    #[case("Tue, 24 Nov 2026 05:00:00 GMT", Some(0))]
+    #[case("-1", None)]
+    #[case("1.5", None)]
+    #[case("99999999999999999999999", None)]
+    #[case("soon", None)]
+    fn retry_after_is_read_as_seconds_or_a_date(#[case] value: &'static str, #[case] seconds: Option<u64>) {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, value.parse().unwrap());
+        let now =
+            u64::try_from("2026-11-24T06:00:00Z".parse::<jiff::Timestamp>().unwrap().as_second()).unwrap();
+        assert_eq!(retry_after(&headers, now), seconds.map(Duration::from_secs));
+    }
+}
