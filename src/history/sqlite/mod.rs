@@ -171,7 +171,7 @@ impl History for Sqlite {
     }
 
     fn event_ids(&self) -> Result<(EventId, EventId)> {
-        self.read(|tx| channels::event_ids(tx))
+        self.read(channels::event_ids)
     }
 
     fn visits(&self, query: &VisitQuery) -> Result<Vec<Visit>> {
@@ -197,7 +197,7 @@ impl History for Sqlite {
     }
 
     fn watches(&self) -> Result<Vec<String>> {
-        self.read(|tx| channels::watches(tx))
+        self.read(channels::watches)
     }
 
     fn add_watch(&self, watch: &str) -> Result<bool> {
@@ -215,6 +215,6 @@ impl History for Sqlite {
     }
 
     fn kept_since(&self) -> Result<Option<Time>> {
-        self.read(|tx| channels::kept_since(tx))
+        self.read(channels::kept_since)
     }
 }
