@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::lock::Lock;
 use super::{parts, until};
@@ -104,8 +104,11 @@ impl Daemon {
 async fn open(config: &Config) -> anyhow::Result<(Arc<dyn History>, Arc<States>)> {
     let (history, states) = (config.history.path.clone(), config.state.path.clone());
     tokio::task::spawn_blocking(move || {
-        let history: Arc<dyn History> = Arc::new(Sqlite::open_path(&history)?);
-        let states = States::open_or_rebuild(&states)?;
+        let history: Arc<dyn History> = Arc::new(Sqlite::open(&history)?);
+        let (states, rebuilt) = States::open_or_rebuild(&states)?;
+        if rebuilt {
+            warn!("the known states were damaged; they are made anew from the history");
+        }
         Ok((history, Arc::new(states)))
     })
     .await?

@@ -85,7 +85,9 @@ impl Daemon {
         }
         let mut url = self.server.clone();
         url.path_segments_mut()
-            .map_err(|()| Failure::usage(format!("--server must be an http:// or https:// URL, not {}", self.server)))?
+            .map_err(|()| {
+                Failure::usage(format!("--server must be an http:// or https:// URL, not {}", self.server))
+            })?
             .pop_if_empty()
             .push("v1")
             .extend(path);
@@ -98,7 +100,9 @@ impl Daemon {
 
     fn unreachable(&self, error: reqwest::Error) -> Failure {
         let error = anyhow::Error::from(error.without_url());
-        Failure::Failed(error.context(format!("no answer from {}; is `adsum run` running there?", self.server)))
+        Failure::Failed(
+            error.context(format!("no answer from {}; is `adsum run` running there?", self.server)),
+        )
     }
 }
 
@@ -179,7 +183,10 @@ mod tests {
     #[test]
     fn names_a_url_would_swallow_are_refused() {
         for name in [".", "..", ""] {
-            assert!(matches!(daemon("http://[::1]").url(&["users", name], &[]), Err(Failure::Usage(_))), "{name:?}");
+            assert!(
+                matches!(daemon("http://[::1]").url(&["users", name], &[]), Err(Failure::Usage(_))),
+                "{name:?}"
+            );
         }
         assert!(matches!(daemon("mailto:x").url(&["channels"], &[]), Err(Failure::Usage(_))));
     }

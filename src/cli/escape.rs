@@ -48,7 +48,8 @@ mod tests {
 
     #[test]
     fn readable_text_of_any_script_stays_as_it_is() {
-        for text in ["lobby", "a b%\"'\\", "ŻÓŁ", "дом", "שלום", "こんにちは", "🦀❤\u{fe0f}", "e\u{301}"] {
+        for text in ["lobby", "a b%\"'\\", "ŻÓŁ", "дом", "שלום", "こんにちは", "🦀❤\u{fe0f}", "e\u{301}"]
+        {
             assert_eq!(escape(text), text);
         }
     }

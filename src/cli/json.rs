@@ -104,7 +104,10 @@ mod tests {
 
     #[test]
     fn what_a_terminal_would_obey_is_escaped() {
-        assert_eq!(compact("\"\u{202e}\u{9b}\u{7f}\u{e0041}é🦀\""), "\"\\u202e\\u009b\\u007f\\udb40\\udc41é🦀\"");
+        assert_eq!(
+            compact("\"\u{202e}\u{9b}\u{7f}\u{e0041}é🦀\""),
+            "\"\\u202e\\u009b\\u007f\\udb40\\udc41é🦀\""
+        );
     }
 
     proptest! {

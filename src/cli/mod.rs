@@ -45,7 +45,11 @@ use crate::telemetry::Verbosity;
 /// adsum asks the Presence API who is here now, works out who joined and who left, keeps the history and answers questions about
 /// any moment in the past. It never states more than it saw.
 #[derive(Debug, Parser)]
-#[command(name = "adsum", version, max_term_width = 120, after_help = "Environment:
+#[command(
+    name = "adsum",
+    version,
+    max_term_width = 120,
+    after_help = "Environment:
   ADSUM__SECTION__KEY        sets a key of the configuration (ADSUM__PUBNUB__SUBSCRIBE_KEY)
   ADSUM_SERVER, ADSUM_TOKEN  the daemon to ask, and the token that lets you in
   ADSUM_LOG                  what is logged to standard error (error, warn, info, debug, adsum=debug,…)
@@ -53,7 +57,8 @@ use crate::telemetry::Verbosity;
 
 Exit status: 0 done, 1 failed, 2 wrong usage or configuration.
 
-Try it with no account: adsum demo")]
+Try it with no account: adsum demo"
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

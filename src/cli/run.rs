@@ -47,7 +47,8 @@ impl DaemonFlags {
         if !self.groups.is_empty() {
             flags.push(Override::list("--group", "watch.groups", &self.groups));
         }
-        let interval = self.interval.as_deref().map(|text| Override::text("--interval", "watch.interval", text));
+        let interval =
+            self.interval.as_deref().map(|text| Override::text("--interval", "watch.interval", text));
         let listen = self.listen.as_deref().map(|text| Override::text("--listen", "server.listen", text));
         flags.extend(interval.into_iter().chain(listen));
         self.connection.load(flags)

@@ -49,8 +49,7 @@ impl SetState {
 }
 
 fn object(text: &str) -> Result<Value, Failure> {
-    let value: Value =
-        serde_json::from_str(text).context("--state is not JSON").map_err(Failure::Usage)?;
+    let value: Value = serde_json::from_str(text).context("--state is not JSON").map_err(Failure::Usage)?;
     if value.is_object() {
         Ok(value)
     } else {

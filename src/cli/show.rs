@@ -165,7 +165,10 @@ mod tests {
             window(json!({"not_before": not_before, "not_after": "2026-11-25T00:00:00.000Z"})),
             "2026-11-24 14:03:05.120 … 2026-11-25 00:00:00.000"
         );
-        assert_eq!(window(json!({"not_before": null, "not_after": not_before})), "until 2026-11-24 14:03:05.120");
+        assert_eq!(
+            window(json!({"not_before": null, "not_after": not_before})),
+            "until 2026-11-24 14:03:05.120"
+        );
     }
 
     #[test]

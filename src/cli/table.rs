@@ -55,7 +55,10 @@ pub struct Table {
 impl Table {
     /// A table without rows.
     pub fn new(headings: &[&str]) -> Self {
-        Self { headings: headings.iter().map(|text| Cell::new(Tone::Strong, text)).collect(), rows: Vec::new() }
+        Self {
+            headings: headings.iter().map(|text| Cell::new(Tone::Strong, text)).collect(),
+            rows: Vec::new(),
+        }
     }
 
     /// Adds a row. What it lacks on the right stays empty.
@@ -143,7 +146,10 @@ mod tests {
     #[test]
     fn columns_are_aligned_by_what_a_terminal_shows() {
         let table = table(&[["こんにちは", "a", "1"], ["e\u{301}", "bob", "2"]]);
-        assert_eq!(table.render(PIPE), "CHANNEL     USER  N\nこんにちは  a     1\ne\u{301}           bob   2\n");
+        assert_eq!(
+            table.render(PIPE),
+            "CHANNEL     USER  N\nこんにちは  a     1\ne\u{301}           bob   2\n"
+        );
     }
 
     #[test]

@@ -81,7 +81,12 @@ impl Tail {
         }
     }
 
-    async fn reconnect(&self, reader: &Reader, mut why: Failure, wait: &mut Duration) -> Result<Response, Failure> {
+    async fn reconnect(
+        &self,
+        reader: &Reader,
+        mut why: Failure,
+        wait: &mut Duration,
+    ) -> Result<Response, Failure> {
         loop {
             if let Failure::Failed(error) | Failure::Usage(error) = &why {
                 let error = format!("{error:#}");
@@ -105,7 +110,12 @@ impl Tail {
     }
 
     /// Prints the events of one connection until it ends.
-    async fn copy(&self, mut response: Response, reader: &mut Reader, wait: &mut Duration) -> Result<(), End> {
+    async fn copy(
+        &self,
+        mut response: Response,
+        reader: &mut Reader,
+        wait: &mut Duration,
+    ) -> Result<(), End> {
         let broken = |error: reqwest::Error| End::Broken(Failure::Failed(error.without_url().into()));
         while let Some(piece) = response.chunk().await.map_err(broken)? {
             *wait = FIRST_WAIT;
