@@ -1,5 +1,6 @@
 //! The configuration: every rule of SPEC.md section 5, through [`Config::load`].
 #![allow(missing_docs, reason = "a test's name says what it is about")]
+#![allow(clippy::expect_used, reason = "the helpers of the tests may fail as the tests do")]
 
 use std::fs;
 use std::path::PathBuf;

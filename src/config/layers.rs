@@ -68,8 +68,8 @@ impl fmt::Display for Layer {
     }
 }
 
-/// A value given on the command line.
-#[derive(Debug, Clone)]
+/// A value given on the command line. It may be a secret: no `Debug`.
+#[derive(Clone)]
 pub struct Override {
     key: &'static str,
     value: Value,
@@ -89,8 +89,8 @@ impl Override {
     }
 }
 
-/// Where a configuration is read from, besides the defaults.
-#[derive(Debug, Clone, Default)]
+/// Where a configuration is read from, besides the defaults. It holds secrets: no `Debug`.
+#[derive(Clone, Default)]
 pub struct Sources {
     /// The configuration file.
     pub file: Option<PathBuf>,
@@ -148,8 +148,15 @@ impl Sources {
 }
 
 /// A table whose values already carry their layer.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Stamped(Map<String, Value>);
+
+/// `config` wants one; the values may be secrets.
+impl fmt::Debug for Stamped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 impl Source for Stamped {
     fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {

@@ -1,1 +1,5 @@
-//! To come.
+//! Logs.
+
+mod logs;
+
+pub use logs::{LogFilterError, Verbosity, start_logs};
