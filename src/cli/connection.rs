@@ -6,8 +6,9 @@ use clap::Args;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::failure::Failure;
+use crate::app::client_config;
 use crate::config::{Config, Findings, Override, Sources};
-use crate::pubnub::{Client, ClientConfig};
+use crate::pubnub::Client;
 
 /// Where the configuration comes from.
 #[derive(Debug, Clone, Args)]
@@ -83,21 +84,4 @@ impl Connection {
         let config = self.load(Vec::new())?;
         Ok(Client::new(client_config(&config)?)?)
     }
-}
-
-/// What the client needs of a configuration; without retries.
-///
-/// # Errors
-///
-/// A missing subscribe key.
-pub fn client_config(config: &Config) -> Result<ClientConfig, Findings> {
-    let pubnub = &config.pubnub;
-    let mut client = ClientConfig::new(config.subscribe_key()?, pubnub.user_id.as_str());
-    client.origin.clone_from(&pubnub.origin);
-    client.publish_key.clone_from(&pubnub.publish_key);
-    client.secret_key = pubnub.secret_key.as_ref().map(|secret| secret.value().clone());
-    client.auth_token = pubnub.auth_token.as_ref().map(|secret| secret.value().clone());
-    client.request_timeout = pubnub.request_timeout;
-    client.max_answer = usize::try_from(pubnub.max_answer).unwrap_or(usize::MAX);
-    Ok(client)
 }

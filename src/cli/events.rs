@@ -18,7 +18,7 @@ pub(super) struct Filter {
     /// Only of this user
     #[arg(long)]
     pub(super) user: Option<String>,
-    /// Only of this kind: join, leave, state, present
+    /// Only of this kind: join, leave, state, present; or several with commas
     #[arg(long)]
     pub(super) kind: Option<String>,
 }

@@ -32,12 +32,12 @@ mod r#where;
 mod where_now;
 mod who;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
-pub use connection::client_config;
 pub use escape::escape;
 pub use failure::Failure;
-pub use stop::requested as stop_requested;
 
 use crate::telemetry::Verbosity;
 
@@ -88,6 +88,27 @@ enum Command {
 }
 
 impl Cli {
+    /// Reads the arguments of this process.
+    ///
+    /// # Errors
+    ///
+    /// The exit status, after help, the version or what is wrong was printed.
+    pub fn from_arguments() -> Result<Self, ExitCode> {
+        Self::try_parse().map_err(|error| {
+            let status = u8::try_from(error.exit_code()).unwrap_or(u8::MAX);
+            if error.use_stderr() {
+                // It quotes arguments, and they may be names from outside.
+                for line in error.render().to_string().lines() {
+                    eprintln!("{}", escape(line));
+                }
+            } else {
+                // Where nobody reads the help, nothing is lost.
+                drop(error.print());
+            }
+            ExitCode::from(status)
+        })
+    }
+
     /// How much the command logs unless `ADSUM_LOG` says otherwise: servers tell what they do, the rest only what is wrong.
     pub fn verbosity(&self) -> Verbosity {
         match self.command {

@@ -26,6 +26,11 @@ pub(super) struct Span {
 }
 
 impl Paging {
+    /// Whether any part is asked for.
+    pub(super) fn is_given(&self) -> bool {
+        self.limit.is_some() || self.after.is_some()
+    }
+
     /// A query with these parts added.
     pub(super) fn query<'a>(
         &'a self,

@@ -111,13 +111,13 @@ fn date_and_clock(text: &str) -> Option<(String, String)> {
     Some((time.strftime("%Y-%m-%d").to_string(), time.strftime("%H:%M:%S%.3f").to_string()))
 }
 
-/// `2026-11-24 14:03:05.120 … 14:03:07.300`; `until …` where nothing says when it was not yet so.
+/// `2026-11-24 14:03:05.120 … 14:03:07.300`; `by …` where nothing says when it was not yet so.
 fn window(value: &Value) -> Option<String> {
     let side = |name| value.get(name).and_then(Value::as_str).and_then(date_and_clock);
     match (side("not_before"), side("not_after")) {
         (Some((first, from)), Some((last, to))) if first == last => Some(format!("{first} {from} … {to}")),
         (Some((first, from)), Some((last, to))) => Some(format!("{first} {from} … {last} {to}")),
-        (None, Some((last, to))) => Some(format!("until {last} {to}")),
+        (None, Some((last, to))) => Some(format!("by {last} {to}")),
         (Some((first, from)), None) => Some(format!("from {first} {from}")),
         (None, None) => None,
     }
@@ -166,7 +166,7 @@ mod tests {
         );
         assert_eq!(
             window(json!({"not_before": null, "not_after": not_before})),
-            "until 2026-11-24 14:03:05.120"
+            "by 2026-11-24 14:03:05.120"
         );
     }
 

@@ -124,7 +124,7 @@ async fn channels_are_listed_with_what_is_known_of_each() {
 
 #[tokio::test]
 async fn who_tells_unknown_apart_from_yes() {
-    let answer = json!({"channel": "lobby", "at": "2026-11-24T14:03:00.000Z", "occupancy": {"min": 2, "max": 3},
+    let answer = json!({"channel": "lobby", "at": "2026-11-24T14:03:00.000Z", "age_s": 2.5, "occupancy": {"min": 2, "max": 3},
         "observed": true, "next": null, "items": [
         {"user": "alice", "present": "yes", "since": {"not_before": "2026-11-24T14:01:00.000Z", "not_after": "2026-11-24T14:01:04.000Z"},
          "state": {"mood": "away"}},
@@ -134,7 +134,7 @@ async fn who_tells_unknown_apart_from_yes() {
     lobby at 2026-11-24 14:03:00.000 UTC: occupancy 2 … 3
     USER   PRESENT  SINCE (UTC)                             STATE
     alice  yes      2026-11-24 14:01:00.000 … 14:01:04.000  {"mood":"away"}
-    bob    unknown  until 2026-11-24 09:00:00.000           -
+    bob    unknown  by 2026-11-24 09:00:00.000              -
     "#);
 }
 
@@ -171,7 +171,7 @@ async fn events_show_their_windows_and_how_to_read_on() {
     insta::assert_snapshot!(ask(&["events"], answer).await.stdout, @r#"
     ID  HAPPENED (UTC)                                     KIND     CHANNEL  USER                             OCCUPANCY  STATE
     40  2026-11-24 23:59:58.000 … 2026-11-25 00:00:01.500  join     lobby    alice                            3          -
-    41  until 2026-11-25 00:00:01.500                      present  lobby    a\u{1b}[2J\u{202e}b\u{a}c\u{9b}  4          {"a":1}
+    41  by 2026-11-25 00:00:01.500                         present  lobby    a\u{1b}[2J\u{202e}b\u{a}c\u{9b}  4          {"a":1}
     There is more: --after 41
     "#);
 }
@@ -223,15 +223,31 @@ async fn occupancy_has_no_figures_where_nothing_was_observed() {
 
 #[tokio::test]
 async fn where_tells_where_a_user_is_and_was_last_seen() {
-    let answer = json!({"user": "alice", "channels": [{"channel": "lobby", "present": "yes",
+    let answer = json!({"user": "alice", "here": [{"channel": "lobby", "state": {"mood": "away"}, "state_since": null,
         "since": {"not_before": "2026-11-24T14:01:00.000Z", "not_after": "2026-11-24T14:01:04.000Z"}}],
         "last_seen_at": "2026-11-24T14:05:00.000Z", "visits": 7, "total_s": {"min": 60, "max": 90}});
     insta::assert_snapshot!(ask(&["where", "alice"], answer).await.stdout, @r#"
-    CHANNEL  PRESENT  SINCE (UTC)                             STATE
-    lobby    yes      2026-11-24 14:01:00.000 … 14:01:04.000  -
+    CHANNEL  SINCE (UTC)                             STATE
+    lobby    2026-11-24 14:01:00.000 … 14:01:04.000  {"mood":"away"}
     last seen (UTC): 2026-11-24 14:05:00.000
     visits: 7
     total time: 1m … 1m30s
+    "#);
+}
+
+#[tokio::test]
+async fn where_a_user_was_says_why_it_is_unknown() {
+    let answer = json!({"user": "alice", "at": "2026-11-24T14:03:00.000Z", "next": null, "items": [
+        {"channel": "hall", "present": "unknown", "because": "alice came or left in a window that holds this moment",
+         "since": {"not_before": null, "not_after": "2026-11-24T14:01:04.000Z"}},
+        {"channel": "lobby", "present": "yes", "because": null,
+         "since": {"not_before": "2026-11-24T14:01:00.000Z", "not_after": "2026-11-24T14:01:04.000Z"}},
+    ]});
+    insta::assert_snapshot!(ask(&["where", "alice", "--at", "-2h"], answer).await.stdout, @r#"
+    alice at 2026-11-24 14:03:00.000 UTC:
+    CHANNEL  PRESENT  SINCE (UTC)                             BECAUSE
+    hall     unknown  by 2026-11-24 14:01:04.000              alice came or left in a window that holds this moment
+    lobby    yes      2026-11-24 14:01:00.000 … 14:01:04.000  -
     "#);
 }
 

@@ -106,3 +106,25 @@ fn a_signal_ends_tail_within_five_seconds(#[values("INT", "TERM")] signal: &str)
     assert!(begun.elapsed() < Duration::from_secs(5));
     server.join().expect("the server ends with its client");
 }
+
+#[rstest]
+fn a_signal_ends_a_command_that_waits_for_an_answer(#[values("INT", "TERM")] signal: &str) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let uri = format!("http://{}", listener.local_addr().expect("an address"));
+    let mut child = std::process::Command::new(cargo_bin("adsum"))
+        .args(["channels", "--server", &uri])
+        .spawn()
+        .expect("runs");
+    // Connected, and never answered.
+    let _held = listener.accept().expect("a connection");
+    let begun = Instant::now();
+    send(signal, &child);
+    assert!(!child.wait().expect("ends").success());
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+fn send(signal: &str, child: &Child) {
+    let sent =
+        std::process::Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status();
+    assert!(sent.expect("kill runs").success());
+}

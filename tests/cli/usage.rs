@@ -6,7 +6,7 @@ use std::process::Stdio;
 use assert_cmd::cargo::cargo_bin;
 use rstest::rstest;
 
-use crate::{adsum, ended, run};
+use crate::{HOSTILE, adsum, assert_fit_for_a_terminal, ended, run};
 
 #[test]
 fn version_is_that_of_the_package() {
@@ -55,6 +55,7 @@ fn every_command_explains_itself_with_examples(
 #[case(&["channels", "--server", "not a url"])]
 #[case(&["channels", "--server", "mailto:x"])]
 #[case(&["where", ".."])]
+#[case(&["where", "alice", "--limit", "5"])]
 #[case(&["completions", "no-such-shell"])]
 #[case(&["demo", "--listen", "8080"])]
 #[case(&["get-state"])]
@@ -64,6 +65,14 @@ fn wrong_usage_ends_with_status_2(#[case] arguments: &[&str]) {
     let ended = run(arguments);
     assert_eq!((ended.status, ended.stdout.as_str()), (2, ""));
     assert!(!ended.stderr.is_empty());
+}
+
+#[test]
+fn hostile_arguments_are_escaped_where_they_are_quoted() {
+    let ended = run(&["where", "alice", HOSTILE]);
+    assert_eq!(ended.status, 2);
+    assert!(ended.stderr.contains("\\u{202e}b"), "{}", ended.stderr);
+    assert_fit_for_a_terminal(&ended.stderr);
 }
 
 #[test]
