@@ -15,7 +15,7 @@ use crate::app::DemoOptions;
 #[command(after_help = "Examples:
   adsum demo
   adsum demo --data-dir demo-data     keeps the history, and goes on with it next time")]
-pub struct Demo {
+pub(super) struct Demo {
     /// Where to keep the history [default: a folder that is deleted in the end]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,

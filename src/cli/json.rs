@@ -6,12 +6,12 @@ use std::fmt::Write as _;
 use super::escape::is_hidden;
 
 /// `json`, which must be valid JSON, with one member or item a line.
-pub fn pretty(json: &str) -> String {
+pub(super) fn pretty(json: &str) -> String {
     Writer { out: String::with_capacity(json.len() * 2), depth: 0, indent: true }.write(json)
 }
 
 /// `json`, which must be valid JSON, on one line.
-pub fn compact(json: &str) -> String {
+pub(super) fn compact(json: &str) -> String {
     Writer { out: String::with_capacity(json.len()), depth: 0, indent: false }.write(json)
 }
 
@@ -29,7 +29,7 @@ impl Writer {
                 '"' => self.string(&mut chars),
                 '{' | '[' => {
                     self.out.push(c);
-                    while chars.next_if(|c| c.is_ascii_whitespace()).is_some() {}
+                    while chars.next_if(char::is_ascii_whitespace).is_some() {}
                     // Empty ones stay on their line.
                     if let Some(end) = chars.next_if(|c| matches!(c, '}' | ']')) {
                         self.out.push(end);

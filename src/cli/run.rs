@@ -32,7 +32,7 @@ pub(super) struct DaemonFlags {
 #[command(after_help = "Examples:
   adsum run --config adsum.toml
   ADSUM__PUBNUB__SUBSCRIBE_KEY=sub-c-… adsum run --channel lobby --channel 'room.*'")]
-pub struct Run {
+pub(super) struct Run {
     #[command(flatten)]
     flags: DaemonFlags,
 }

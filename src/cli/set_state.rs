@@ -16,7 +16,7 @@ use super::show::{Kind, sentence};
 #[command(after_help = "Examples:
   adsum set-state --channel lobby --state '{\"mood\":\"away\"}'
   adsum set-state --group staff --uuid alice --state '{}'")]
-pub struct SetState {
+pub(super) struct SetState {
     /// A channel; may be given more than once
     #[arg(long = "channel", value_name = "CHANNEL", required_unless_present = "groups")]
     channels: Vec<String>,

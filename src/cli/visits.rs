@@ -25,7 +25,7 @@ const COLUMNS: [Column; 3] = [
   adsum visits --user alice --from -7d
   adsum visits --channel lobby --open
   adsum visits --channel lobby --merge 30s")]
-pub struct Visits {
+pub(super) struct Visits {
     /// Only of this channel
     #[arg(long)]
     channel: Option<String>,

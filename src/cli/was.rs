@@ -15,7 +15,7 @@ use super::show::{Kind, field, sentence};
 #[command(after_help = "Examples:
   adsum was alice lobby --at 2026-11-24T14:03:00Z
   adsum was alice lobby --at -20m --json")]
-pub struct Was {
+pub(super) struct Was {
     /// The user
     user: String,
     /// The channel
