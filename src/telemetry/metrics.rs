@@ -65,26 +65,26 @@ fn describe() {
     gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
 
-/// So many channels were polled with this outcome.
-pub fn polled(outcome: &'static str, channels: u64) {
+/// One channel was polled with this outcome.
+pub fn channel_poll(outcome: &'static str) {
     recorder();
-    counter!(CHANNEL_POLLS, "outcome" => outcome).increment(channels);
+    counter!(CHANNEL_POLLS, "outcome" => outcome).increment(1);
 }
 
-/// A request to the presence service ended with this outcome.
-pub fn requested(outcome: &'static str) {
+/// One request to the presence service ended with this outcome.
+pub fn request(outcome: &'static str) {
     recorder();
     counter!(REQUESTS, "outcome" => outcome).increment(1);
 }
 
-/// An event was committed.
-pub fn recorded(kind: EventKind) {
+/// One event was committed.
+pub fn event(kind: EventKind) {
     recorder();
     counter!(EVENTS, "kind" => kind.as_str()).increment(1);
 }
 
-/// A commit to the history took this long.
-pub fn committed(took: Duration) {
+/// One commit to the history took this long.
+pub fn history_commit(took: Duration) {
     recorder();
     histogram!(HISTORY_COMMIT).record(took);
 }
@@ -135,17 +135,17 @@ mod tests {
     #[test]
     fn what_is_recorded_is_in_the_text() {
         // Other tests of this process record too, but not with these outcomes.
-        polled("test_poll", 3);
-        polled("test_poll", 2);
-        requested("test_request");
-        recorded(EventKind::Settled);
-        committed(Duration::from_millis(3));
+        channel_poll("test_poll");
+        channel_poll("test_poll");
+        request("test_request");
+        event(EventKind::Settled);
+        history_commit(Duration::from_millis(3));
         channels(Channels { watched: 2, open_gaps: 1, oldest: Duration::from_millis(2500) });
         started(Time::from_micros(1_500_000));
         upkeep();
         let text = text();
         for line in [
-            "adsum_channel_polls_total{outcome=\"test_poll\"} 5",
+            "adsum_channel_polls_total{outcome=\"test_poll\"} 2",
             "adsum_requests_total{outcome=\"test_request\"} 1",
             "adsum_events_total{kind=\"settled\"} ",
             "adsum_history_commit_seconds_bucket{le=\"0.005\"} ",

@@ -1,1 +1,6 @@
-//! To come.
+//! Logs and metrics.
+
+mod logs;
+pub mod metrics;
+
+pub use logs::{LogFilterError, Verbosity, start_logs};

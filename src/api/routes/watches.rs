@@ -26,7 +26,7 @@ pub async fn list(
 ) -> Result<Json<ListBody<WatchBody>>, Problem> {
     let (limit, after) = (params::limit(asked.limit.as_ref())?, params::after(asked.after.as_ref())?);
     let key = |watch: &WatchItem| vec![watch.target.clone(), watch.kind.to_owned(), watch.source.to_owned()];
-    let (watches, next) = page(adsum.watches(), key, after.as_ref(), limit);
+    let (watches, next) = page(adsum.watches().await?, key, after.as_ref(), limit);
     Ok(Json(ListBody { items: watches.into_iter().map(Into::into).collect(), next }))
 }
 
@@ -73,7 +73,7 @@ pub async fn remove(
     }
     let name = target.as_str();
     let configured =
-        adsum.watches().iter().any(|watch| watch.source == "configuration" && watch.target == name);
+        adsum.watches().await?.iter().any(|watch| watch.source == "configuration" && watch.target == name);
     Err(if configured {
         Problem::new(Code::ConfiguredWatch, format!("{name:?} is named in the configuration: remove it there"))
     } else {

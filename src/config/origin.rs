@@ -1,0 +1,44 @@
+//! `[origin]`: the embedded Presence API server.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::section::Section;
+use super::server::ADDRESS;
+
+const PRESENCE_TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24);
+const ANNOUNCE_MAX: RangeInclusive<u32> = 0..=1_000_000;
+const ANNOUNCE_INTERVAL: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24);
+const HERE_NOW_CACHE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(1);
+
+/// The embedded Presence API server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The address it listens on; port 0 is any free one.
+    pub listen: SocketAddr,
+    /// After how long without a sign of life a user is gone, unless the client says otherwise.
+    pub presence_timeout: Duration,
+    /// Channels with more occupants announce intervals only.
+    pub announce_max: u32,
+    /// How often such a channel announces its occupancy.
+    pub announce_interval: Duration,
+    /// How long here-now answers are cached, per URL.
+    pub here_now_cache: Duration,
+}
+
+pub(super) fn read(mut section: Section<'_>) -> Option<Origin> {
+    let listen = section.text("listen", ADDRESS, |text| text.parse().ok());
+    let presence_timeout = section.duration("presence_timeout", &PRESENCE_TIMEOUT);
+    let announce_max = section.number("announce_max", &ANNOUNCE_MAX);
+    let announce_interval = section.duration("announce_interval", &ANNOUNCE_INTERVAL);
+    let here_now_cache = section.duration("here_now_cache", &HERE_NOW_CACHE);
+    section.finish();
+    Some(Origin {
+        listen: listen?,
+        presence_timeout: presence_timeout?,
+        announce_max: announce_max?,
+        announce_interval: announce_interval?,
+        here_now_cache: here_now_cache?,
+    })
+}
