@@ -116,14 +116,16 @@ impl<S: Source> Feed<S> {
         if let Some(text) = self.drain() {
             return Some(text);
         }
-        tokio::select! {
-            batch = self.live.recv() => match batch {
-                Ok(batch) => self.received = Some((batch, 0)),
-                Err(RecvError::Lagged(_)) => self.behind = true,
-                Err(RecvError::Closed) => return None,
-            },
-            _ = self.heartbeat.tick() => return Some(self.alive()),
-            _ = self.seat.stopping.wait_for(|stopping| *stopping) => return None,
+        let heard = tokio::select! {
+            batch = self.live.recv() => Some(batch),
+            _ = self.heartbeat.tick() => None,
+            _ = self.seat.stopping.changed() => return None,
+        };
+        match heard {
+            None => return Some(self.alive()),
+            Some(Ok(batch)) => self.received = Some((batch, 0)),
+            Some(Err(RecvError::Lagged(_))) => self.behind = true,
+            Some(Err(RecvError::Closed)) => return None,
         }
         Some(String::new())
     }

@@ -1,7 +1,10 @@
 //! What is watched? Watch this too; watch that no longer.
 
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Json};
-use actix_web::{Error, HttpResponse};
+use actix_web::{Error, FromRequest, HttpRequest, HttpResponse};
+use futures_util::future::LocalBoxFuture;
 
 use super::channels::{NoParams, PageParams};
 use crate::actors::handle::{Adsum, WatchItem};
@@ -43,9 +46,8 @@ pub async fn add(
     adsum: Data<Adsum>,
     PathName(target): PathName<Target>,
     _: Query<NoParams>,
-    body: Result<Bytes, Error>,
+    _: NoBody,
 ) -> Result<HttpResponse, Problem> {
-    check_empty(body)?;
     let kind = match &target {
         Target::Channel(_) => "channel",
         Target::Pattern(_) => "pattern",
@@ -65,9 +67,8 @@ pub async fn remove(
     adsum: Data<Adsum>,
     PathName(target): PathName<Target>,
     _: Query<NoParams>,
-    body: Result<Bytes, Error>,
+    _: NoBody,
 ) -> Result<HttpResponse, Problem> {
-    check_empty(body)?;
     if adsum.unwatch(&target).await? {
         return Ok(HttpResponse::NoContent().finish());
     }
@@ -81,17 +82,29 @@ pub async fn remove(
     })
 }
 
-/// A body would be ignored, and whoever sent one means something by it: only nothing and `{}` are taken.
-fn check_empty(body: Result<Bytes, Error>) -> Result<(), Problem> {
-    let body = body.map_err(|error| {
-        let code = match error.as_response_error().status_code() {
-            actix_web::http::StatusCode::PAYLOAD_TOO_LARGE => Code::PayloadTooLarge,
-            _ => Code::BadBody,
-        };
-        Problem::new(code, format!("the body was not read: {error}"))
-    })?;
-    match body.trim_ascii() {
-        b"" | b"{}" => Ok(()),
-        _ => Err(Problem::new(Code::BadBody, "the body must be empty or {}")),
+/// No body, or `{}`: any other would be ignored, and whoever sent one means something by it.
+pub struct NoBody;
+
+impl FromRequest for NoBody {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let body = Bytes::from_request(request, payload);
+        Box::pin(async move {
+            let body = body.await.map_err(|error| unread(&error))?;
+            match body.trim_ascii() {
+                b"" | b"{}" => Ok(Self),
+                _ => Err(Problem::new(Code::BadBody, "the body must be empty or {}")),
+            }
+        })
     }
+}
+
+fn unread(error: &Error) -> Problem {
+    let code = match error.as_response_error().status_code() {
+        StatusCode::PAYLOAD_TOO_LARGE => Code::PayloadTooLarge,
+        _ => Code::BadBody,
+    };
+    Problem::new(code, format!("the body was not read: {error}"))
 }
