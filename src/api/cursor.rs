@@ -1,0 +1,184 @@
+//! Cursors: where a list goes on, as text that readers pass back as they got it.
+//!
+//! A cursor is base64url of a small JSON object whose one key names its list, so the cursor of one list is no cursor
+//! of another. It holds nothing secret and is not signed: whoever makes one up reads on from there, no more.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::problem::{Code, Problem};
+use crate::domain::event::EventId;
+use crate::domain::names::{ChannelName, UserId};
+use crate::domain::time::Time;
+use crate::history::VisitCursor;
+
+/// The longest cursor taken, in bytes: a name of the longest kind, escaped as JSON does at worst, fits.
+pub const MAX_CURSOR_BYTES: usize = 16 * 1024;
+
+/// A list that goes on at a position.
+pub trait Cursor: Sized {
+    /// As text.
+    fn encode(&self) -> String;
+
+    /// Back from text.
+    ///
+    /// # Errors
+    /// [`Code::BadCursor`] if it is none of this list.
+    fn decode(text: &str) -> Result<Self, Problem>;
+}
+
+fn bad_cursor() -> Problem {
+    Problem::new(Code::BadCursor, "after: pass on the next of this list's last answer as it was")
+}
+
+fn encode(value: &impl Serialize) -> String {
+    // Numbers and texts under fixed keys: this cannot fail.
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(value).unwrap_or_default())
+}
+
+fn decode<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
+    if text.len() > MAX_CURSOR_BYTES {
+        return Err(bad_cursor());
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| bad_cursor())?;
+    serde_json::from_slice(&bytes).map_err(|_| bad_cursor())
+}
+
+/// The id itself: an event's id goes on from there in the list and in the stream.
+impl Cursor for EventId {
+    fn encode(&self) -> String {
+        self.to_string()
+    }
+
+    fn decode(text: &str) -> Result<Self, Problem> {
+        let id = text.parse().map_err(|_| bad_cursor())?;
+        // One text for each id: no sign, no leading zeros, nothing negative.
+        if id >= 0 && text == Self::to_string(&id) { Ok(id) } else { Err(bad_cursor()) }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VisitText {
+    visit: (i64, String, u64),
+}
+
+impl Cursor for VisitCursor {
+    fn encode(&self) -> String {
+        encode(&VisitText {
+            visit: (self.joined.as_micros(), self.channel.as_str().to_owned(), self.opened),
+        })
+    }
+
+    fn decode(text: &str) -> Result<Self, Problem> {
+        let VisitText { visit: (joined, channel, opened) } = decode(text)?;
+        let channel = ChannelName::new(&channel).map_err(|_| bad_cursor())?;
+        Ok(Self { joined: Time::from_micros(joined), channel, opened })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GapText {
+    gap: (i64, String),
+}
+
+impl Cursor for (Time, ChannelName) {
+    fn encode(&self) -> String {
+        encode(&GapText { gap: (self.0.as_micros(), self.1.as_str().to_owned()) })
+    }
+
+    fn decode(text: &str) -> Result<Self, Problem> {
+        let GapText { gap: (from, channel) } = decode(text)?;
+        Ok((Time::from_micros(from), ChannelName::new(&channel).map_err(|_| bad_cursor())?))
+    }
+}
+
+/// Where a list of occupants goes on. A relative `at` would be another moment for every page, so the moment of the
+/// first page goes with the cursor.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OccupantCursor {
+    /// The moment, if one was asked about.
+    pub at: Option<Time>,
+    /// The last user listed.
+    pub user: UserId,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OccupantText {
+    occupant: (Option<i64>, String),
+}
+
+impl Cursor for OccupantCursor {
+    fn encode(&self) -> String {
+        encode(&OccupantText { occupant: (self.at.map(Time::as_micros), self.user.as_str().to_owned()) })
+    }
+
+    fn decode(text: &str) -> Result<Self, Problem> {
+        let OccupantText { occupant: (at, user) } = decode(text)?;
+        let user = UserId::new(&user).map_err(|_| bad_cursor())?;
+        Ok(Self { at: at.map(Time::from_micros), user })
+    }
+}
+
+/// Where a list in order of text goes on: channels, watches.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextCursor {
+    /// The last one listed.
+    pub text: Vec<String>,
+}
+
+impl Cursor for TextCursor {
+    fn encode(&self) -> String {
+        encode(self)
+    }
+
+    fn decode(text: &str) -> Result<Self, Problem> {
+        decode(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+
+    use super::*;
+
+    fn comes_back<C: Cursor + PartialEq + Debug>(cursor: &C) {
+        let text = cursor.encode();
+        assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)), "{text}");
+        assert_eq!(&C::decode(&text).unwrap(), cursor);
+    }
+
+    #[test]
+    fn cursors_come_back_the_same_with_any_name_in_them() {
+        let channel = ChannelName::new("a/b \"😀\"\u{202e}\0").unwrap();
+        let joined = Time::from_micros(-5);
+        comes_back(&42i64);
+        comes_back(&VisitCursor { joined, channel: channel.clone(), opened: u64::MAX });
+        comes_back(&(joined, channel));
+        comes_back(&OccupantCursor { at: Some(joined), user: UserId::new("\u{1b}[31m").unwrap() });
+        comes_back(&TextCursor { text: vec!["lobby".to_owned()] });
+    }
+
+    #[test]
+    fn the_longest_name_fits_however_it_is_escaped() {
+        let user = UserId::new(&"\u{1}".repeat(crate::domain::names::MAX_NAME_BYTES)).unwrap();
+        comes_back(&OccupantCursor { at: None, user });
+    }
+
+    #[test]
+    fn what_a_list_did_not_give_is_no_cursor_of_it() {
+        let gap = (Time::from_micros(1), ChannelName::new("lobby").unwrap()).encode();
+        for text in ["", "x", "!", "{}", &gap, "eyJ2aXNpdCI6WzEsIiIsMV19", &"A".repeat(MAX_CURSOR_BYTES + 4)] {
+            assert_eq!(VisitCursor::decode(text).unwrap_err().code, Code::BadCursor, "{text:?}");
+        }
+        for text in ["", "-1", "+1", "01", "1.0", "9223372036854775808", "१"] {
+            assert_eq!(EventId::decode(text).unwrap_err().code, Code::BadCursor, "{text:?}");
+        }
+    }
+}

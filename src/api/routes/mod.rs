@@ -1,0 +1,109 @@
+//! Every address that is served, each with its methods: this table is all of it. One file for each question.
+
+pub mod channels;
+pub mod events;
+pub mod gaps;
+pub mod health;
+pub mod metrics;
+pub mod occupancy;
+pub mod occupants;
+pub mod presence;
+pub mod schema;
+pub mod stream;
+pub mod users;
+pub mod visits;
+pub mod watches;
+
+use actix_web::dev::Handler;
+use actix_web::http::Method;
+use actix_web::{FromRequest, HttpRequest, Resource, Responder, guard, web};
+
+use super::problem::{Code, Problem};
+
+/// An address and what it answers to. Every other method gets a problem that names those.
+pub struct Address {
+    /// Its path, names in braces.
+    pub path: &'static str,
+    /// The methods it has.
+    pub methods: Vec<Method>,
+    resource: Resource,
+}
+
+impl Address {
+    fn at(path: &'static str) -> Self {
+        Self { path, methods: Vec::new(), resource: web::resource(path) }
+    }
+
+    fn on<F, Args>(mut self, method: Method, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        let route = match method {
+            // Whoever answers GET answers HEAD (RFC 9110 section 9.1); the body is left out on the way.
+            Method::GET => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
+            _ => web::method(method.clone()),
+        };
+        self.methods.push(method);
+        self.resource = self.resource.route(route.to(handler));
+        self
+    }
+
+    fn get<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.on(Method::GET, handler)
+    }
+
+    fn into_resource(self) -> Resource {
+        let mut allowed: Vec<&str> = self.methods.iter().map(Method::as_str).collect();
+        if allowed.contains(&"GET") {
+            allowed.push("HEAD");
+        }
+        let allow = allowed.join(", ");
+        self.resource.default_service(web::to(move |request: HttpRequest| {
+            let detail = format!("{} is not one of {allow}", request.method());
+            let problem = Problem::new(Code::MethodNotAllowed, detail);
+            std::future::ready(Err::<&str, _>(Problem { allow: Some(allow.clone()), ..problem }))
+        }))
+    }
+}
+
+/// Every address.
+pub fn addresses() -> Vec<Address> {
+    vec![
+        Address::at("/v1/channels").get(channels::list),
+        Address::at("/v1/channels/{channel}").get(channels::one),
+        Address::at("/v1/channels/{channel}/occupants").get(occupants::list),
+        Address::at("/v1/channels/{channel}/occupancy").get(occupancy::series),
+        Address::at("/v1/events").get(events::list),
+        Address::at("/v1/visits").get(visits::list),
+        Address::at("/v1/gaps").get(gaps::list),
+        Address::at("/v1/presence").get(presence::answer),
+        Address::at("/v1/users/{user}").get(users::one),
+        Address::at("/v1/users/{user}/channels").get(users::channels),
+        Address::at("/v1/users/{user}/state").get(users::state),
+        Address::at("/v1/stream").get(stream::stream),
+        Address::at("/v1/watches").get(watches::list),
+        Address::at("/v1/watches/{channel}").on(Method::PUT, watches::add).on(Method::DELETE, watches::remove),
+        Address::at("/healthz").get(health::live),
+        Address::at("/readyz").get(health::ready),
+        Address::at("/metrics").get(metrics::metrics),
+        Address::at("/openapi.json").get(schema::openapi),
+    ]
+}
+
+/// Serves them all; anything else is a problem `not_found`.
+pub fn configure(config: &mut web::ServiceConfig) {
+    for address in addresses() {
+        config.service(address.into_resource());
+    }
+    config.default_service(web::to(|request: HttpRequest| {
+        let detail = format!("nothing is served at {:?}; see /openapi.json", request.path());
+        std::future::ready(Err::<&str, _>(Problem::new(Code::NotFound, detail)))
+    }));
+}

@@ -1,0 +1,76 @@
+//! Where is, or was, a user, and in which state?
+
+use actix_web::web::{Data, Json};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::channels::NoParams;
+use crate::actors::handle::{Adsum, ChannelAt};
+use crate::api::bodies::user::{UserBody, UserChannelsBody, UserStateBody};
+use crate::api::pages::page;
+use crate::api::params::{self, PathName, Query};
+use crate::api::problem::Problem;
+use crate::domain::names::UserId;
+
+/// Which moment.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct UserChannelsParams {
+    /// The moment: RFC 3339 or relative (`-2h`); now unless given.
+    at: Option<String>,
+    /// How many items, 1 to 1000; 100 unless given.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
+    limit: Option<String>,
+    /// Goes on after the last answer: its `next`.
+    after: Option<String>,
+}
+
+/// A user in short: where now, last seen, visits and total time.
+#[utoipa::path(
+    get, path = "/v1/users/{user}", tag = "users",
+    params(("user" = String, Path, description = "The user id, percent-encoded.")),
+    responses((status = 200, description = "The user.", body = UserBody))
+)]
+pub async fn one(
+    adsum: Data<Adsum>,
+    PathName(user): PathName<UserId>,
+    _: Query<NoParams>,
+) -> Result<Json<UserBody>, Problem> {
+    Ok(Json(adsum.user(&user).await?.into()))
+}
+
+/// Where a user was at a moment.
+#[utoipa::path(
+    get, path = "/v1/users/{user}/channels", tag = "users",
+    params(("user" = String, Path, description = "The user id, percent-encoded."), UserChannelsParams),
+    responses((status = 200, description = "The channels, in order of name.", body = UserChannelsBody))
+)]
+pub async fn channels(
+    adsum: Data<Adsum>,
+    PathName(user): PathName<UserId>,
+    Query(asked): Query<UserChannelsParams>,
+) -> Result<Json<UserChannelsBody>, Problem> {
+    let (limit, after) = (params::limit(asked.limit.as_ref())?, params::after(asked.after.as_ref())?);
+    let at = params::time("at", asked.at.as_ref(), adsum.now())?;
+    let (at, channels) = adsum.user_channels(&user, at).await?;
+    let key = |channel: &ChannelAt| vec![channel.channel.as_str().to_owned()];
+    let (channels, next) = page(channels, key, after.as_ref(), limit);
+    let items = channels.into_iter().map(Into::into).collect();
+    Ok(Json(UserChannelsBody { user: user.as_str().to_owned(), at: at.into(), items, next }))
+}
+
+/// The last known states of a user, by channel.
+#[utoipa::path(
+    get, path = "/v1/users/{user}/state", tag = "users",
+    params(("user" = String, Path, description = "The user id, percent-encoded.")),
+    responses((status = 200, description = "The states.", body = UserStateBody))
+)]
+pub async fn state(
+    adsum: Data<Adsum>,
+    PathName(user): PathName<UserId>,
+    _: Query<NoParams>,
+) -> Result<Json<UserStateBody>, Problem> {
+    let states = adsum.user_state(&user).await?;
+    Ok(Json(UserStateBody::of(&user, states)))
+}
