@@ -51,7 +51,7 @@ impl Daemon {
         let adsum = handle::start(settings, Parts { source, history, states, clock: Clock::system() }).await?;
         let listen = config.server.listen;
         let api = ApiSettings { listen, tokens: config.server.tokens.values().to_vec() };
-        let api = Api::bind(api, adsum.clone()).with_context(|| format!("cannot listen on {listen}"));
+        let api = Api::bind(&api, adsum.clone()).with_context(|| format!("cannot listen on {listen}"));
         let api = match api {
             Ok(api) => api,
             Err(error) => {

@@ -123,15 +123,20 @@ impl Tail {
         if self.format.is_json() {
             return print(&json::compact(data));
         }
-        let terminal = Terminal::of_stdout();
-        let mut line = cell(&event, Kind::Window).paint(terminal);
-        for (_, name, kind) in COLUMNS {
-            let value = field(&event, name);
-            if !value.is_null() {
-                line.push_str(if name == "occupancy" { "  occupancy " } else { "  " });
-                line.push_str(&cell(value, kind).paint(terminal));
-            }
-        }
-        print(&line)
+        print(&line(&event))
     }
+}
+
+/// An event as one line.
+pub(super) fn line(event: &Value) -> String {
+    let terminal = Terminal::of_stdout();
+    let mut line = cell(event, Kind::Window).paint(terminal);
+    for (_, name, kind) in COLUMNS {
+        let value = field(event, name);
+        if !value.is_null() {
+            line.push_str(if name == "occupancy" { "  occupancy " } else { "  " });
+            line.push_str(&cell(value, kind).paint(terminal));
+        }
+    }
+    line
 }

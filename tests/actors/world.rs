@@ -207,7 +207,7 @@ async fn open(
     now: Time,
 ) -> (Adsum, Arc<dyn History>) {
     let database = folder.path().join("history.db");
-    let history: Arc<dyn History> = Arc::new(Sqlite::open(database.to_str().unwrap()).unwrap());
+    let history: Arc<dyn History> = Arc::new(Sqlite::open(&database).unwrap());
     // The states are a projection: each run may begin with none.
     let states = tempfile::tempdir_in(folder.path()).unwrap().keep();
     let parts = Parts {

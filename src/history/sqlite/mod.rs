@@ -50,15 +50,13 @@ struct Readers {
 }
 
 impl Sqlite {
-    /// Opens the history that `url` (`sqlite:data/history.db`, or a path) names. Makes its folder and the file where
-    /// they are missing; brings an old file up to date.
+    /// Opens the history in a file. Makes its folder and the file where they are missing; brings an old file up to date.
     ///
     /// # Errors
     /// [`HistoryError::TooNew`] if a newer adsum wrote it, [`HistoryError::Damaged`] if it is no history,
     /// [`HistoryError::Unavailable`] if it cannot be opened now. The messages name the file.
-    pub fn open(url: &str) -> Result<Self> {
-        let path = open::path_of(url)?;
-        Self::open_path(&path).map_err(|error| error.of_file(&path))
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::open_path(path).map_err(|error| error.of_file(path))
     }
 
     fn open_path(path: &Path) -> Result<Self> {
