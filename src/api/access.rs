@@ -177,7 +177,8 @@ mod tests {
         assert_eq!(code(&access, TestRequest::get().uri("/v1/channels")), Some(Code::ForbiddenHost));
         let two = get("localhost").append_header((header::HOST, "evil.example"));
         assert_eq!(code(&access, two), Some(Code::ForbiddenHost));
-        let absolute = TestRequest::get().uri("http://evil.example/").insert_header((header::HOST, "localhost"));
+        let absolute =
+            TestRequest::get().uri("http://evil.example/").insert_header((header::HOST, "localhost"));
         assert_eq!(code(&access, absolute), Some(Code::ForbiddenHost));
         assert_eq!(code(&access, get("evil.example").uri(OPEN_TO_ALL)), None);
     }
@@ -209,7 +210,15 @@ mod tests {
         for right in ["Bearer first", "bearer second", "BEARER  first "] {
             assert_eq!(code(&access, get(right)), None, "{right}");
         }
-        for wrong in ["Bearer third", "Bearer firs", "Bearer first2", "Bearer ", "Basic first", "first", "Bearer\tfirst"] {
+        for wrong in [
+            "Bearer third",
+            "Bearer firs",
+            "Bearer first2",
+            "Bearer ",
+            "Basic first",
+            "first",
+            "Bearer\tfirst",
+        ] {
             assert_eq!(code(&access, get(wrong)), Some(Code::Unauthorized), "{wrong}");
         }
         assert_eq!(code(&access, TestRequest::get()), Some(Code::Unauthorized));

@@ -67,9 +67,7 @@ struct VisitText {
 
 impl Cursor for VisitCursor {
     fn encode(&self) -> String {
-        encode(&VisitText {
-            visit: (self.joined.as_micros(), self.channel.as_str().to_owned(), self.opened),
-        })
+        encode(&VisitText { visit: (self.joined.as_micros(), self.channel.as_str().to_owned(), self.opened) })
     }
 
     fn decode(text: &str) -> Result<Self, Problem> {
@@ -174,7 +172,8 @@ mod tests {
     #[test]
     fn what_a_list_did_not_give_is_no_cursor_of_it() {
         let gap = (Time::from_micros(1), ChannelName::new("lobby").unwrap()).encode();
-        for text in ["", "x", "!", "{}", &gap, "eyJ2aXNpdCI6WzEsIiIsMV19", &"A".repeat(MAX_CURSOR_BYTES + 4)] {
+        for text in ["", "x", "!", "{}", &gap, "eyJ2aXNpdCI6WzEsIiIsMV19", &"A".repeat(MAX_CURSOR_BYTES + 4)]
+        {
             assert_eq!(VisitCursor::decode(text).unwrap_err().code, Code::BadCursor, "{text:?}");
         }
         for text in ["", "-1", "+1", "01", "1.0", "9223372036854775808", "१"] {

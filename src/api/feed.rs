@@ -69,7 +69,13 @@ pub struct Feed<S> {
 
 impl<S: Source> Feed<S> {
     /// Goes on after `query.after`: through the history if that lies `behind`, otherwise with what comes.
-    pub fn new(source: S, live: Receiver<Arc<[Recorded]>>, query: EventQuery, behind: bool, seat: Seat) -> Self {
+    pub fn new(
+        source: S,
+        live: Receiver<Arc<[Recorded]>>,
+        query: EventQuery,
+        behind: bool,
+        seat: Seat,
+    ) -> Self {
         let mut heartbeat = tokio::time::interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let query = EventQuery { limit: PAGE, ..query };
@@ -328,7 +334,9 @@ mod tests {
         let record = Record::new(4);
         let (mut feed, stop) = record.feed(0, false);
         feed.next().await.unwrap();
-        let (end, ()) = tokio::join!(feed.next(), async { stop.send_replace(true); });
+        let (end, ()) = tokio::join!(feed.next(), async {
+            stop.send_replace(true);
+        });
         assert_eq!(end, None);
     }
 }

@@ -84,10 +84,7 @@ impl Modify for Token {
             .scheme(HttpAuthScheme::Bearer)
             .description(Some("One of server.tokens; needed only if there are any."))
             .build();
-        openapi
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("token", SecurityScheme::Http(scheme));
+        openapi.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(scheme));
     }
 }
 
@@ -101,7 +98,9 @@ mod tests {
     fn exactly_what_is_served_is_described() {
         let served: BTreeSet<(String, String)> = routes::addresses()
             .iter()
-            .flat_map(|address| address.methods.iter().map(|method| (address.path.to_owned(), method.to_string())))
+            .flat_map(|address| {
+                address.methods.iter().map(|method| (address.path.to_owned(), method.to_string()))
+            })
             .collect();
         let description = serde_json::to_value(Description::openapi()).unwrap();
         let described: BTreeSet<(String, String)> = description["paths"]
@@ -122,11 +121,8 @@ mod tests {
         assert_eq!(description["openapi"], "3.1.0");
         let text = description.to_string();
         let schemas = description["components"]["schemas"].as_object().unwrap();
-        let names: BTreeSet<&str> = text
-            .split("#/components/schemas/")
-            .skip(1)
-            .map(|rest| rest.split('"').next().unwrap())
-            .collect();
+        let names: BTreeSet<&str> =
+            text.split("#/components/schemas/").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
         for name in &names {
             assert!(schemas.contains_key(*name), "{name}");
         }

@@ -148,8 +148,9 @@ pub fn required_name<N: Name>(text: Option<&String>) -> Result<N, Problem> {
 /// [`Code::BadTime`].
 pub fn time(parameter: &str, text: Option<&String>, now: Time) -> Result<Option<Time>, Problem> {
     let read = |text: &String| {
-        parse_time(text, now)
-            .ok_or_else(|| Problem::new(Code::BadTime, format!("{parameter}: {text:?} is no time; {TIME_FORMS}")))
+        parse_time(text, now).ok_or_else(|| {
+            Problem::new(Code::BadTime, format!("{parameter}: {text:?} is no time; {TIME_FORMS}"))
+        })
     };
     text.map(read).transpose()
 }
@@ -187,7 +188,8 @@ pub fn ordered(from: Time, to: Time) -> Result<(), Problem> {
 /// [`Code::BadParameter`].
 pub fn length(parameter: &str, text: Option<&String>) -> Result<Option<Duration>, Problem> {
     let read = |text: &String| {
-        parse_span(text).ok_or_else(|| bad_parameter(format!("{parameter}: {text:?} is no span; {SPAN_FORMS}")))
+        parse_span(text)
+            .ok_or_else(|| bad_parameter(format!("{parameter}: {text:?} is no span; {SPAN_FORMS}")))
     };
     text.map(read).transpose()
 }
@@ -199,7 +201,10 @@ pub fn length(parameter: &str, text: Option<&String>) -> Result<Option<Duration>
 pub fn limit(text: Option<&String>) -> Result<usize, Problem> {
     let Some(text) = text else { return Ok(DEFAULT_LIMIT) };
     text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(|| {
-        Problem::new(Code::BadLimit, format!("limit: must be a whole number from 1 to {MAX_LIMIT}, not {text:?}"))
+        Problem::new(
+            Code::BadLimit,
+            format!("limit: must be a whole number from 1 to {MAX_LIMIT}, not {text:?}"),
+        )
     })
 }
 
@@ -232,7 +237,9 @@ pub fn kinds(text: Option<&String>) -> Result<Vec<EventKind>, Problem> {
     let Some(text) = text else { return Ok(Vec::new()) };
     let read = |text: &str| {
         EventKind::PUBLIC.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| {
-            bad_parameter(format!("kind: must be join, leave, state or present, or several with commas, not {text:?}"))
+            bad_parameter(format!(
+                "kind: must be join, leave, state or present, or several with commas, not {text:?}"
+            ))
         })
     };
     text.split(',').map(read).collect()
@@ -284,7 +291,8 @@ mod tests {
         assert_eq!(channel("/v1/channels/a%2Fb%20%25/occupants").unwrap().as_str(), "a/b %");
         assert_eq!(channel("/v1/channels/a+b").unwrap().as_str(), "a+b", "a plus is a plus in a path");
         assert_eq!(channel("/v1/channels/%F0%9F%98%80").unwrap().as_str(), "😀");
-        for path in ["/v1/channels/%FF", "/v1/channels/a%2Cb", "/v1/channels/room.*", "/v1/channels/x-pnpres"] {
+        for path in ["/v1/channels/%FF", "/v1/channels/a%2Cb", "/v1/channels/room.*", "/v1/channels/x-pnpres"]
+        {
             assert_eq!(channel(path).unwrap_err().code, Code::BadName, "{path}");
         }
         assert!(matches!(name_in_path("/v1/watches/room.%2A").unwrap(), Target::Pattern(_)));

@@ -217,8 +217,8 @@ mod tests {
 
     #[test]
     fn an_unavailable_history_says_when_to_ask_again_and_a_missing_token_how_to_give_one() {
-        let unavailable =
-            Problem::from(AskError::History(HistoryError::Unavailable("disk full".to_owned()))).error_response();
+        let unavailable = Problem::from(AskError::History(HistoryError::Unavailable("disk full".to_owned())))
+            .error_response();
         assert_eq!(unavailable.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(unavailable.headers().get(header::RETRY_AFTER).unwrap(), "5");
         let unauthorized = Problem::new(Code::Unauthorized, "no").error_response();

@@ -89,7 +89,9 @@ pub fn addresses() -> Vec<Address> {
         Address::at("/v1/users/{user}/state").get(users::state),
         Address::at("/v1/stream").get(stream::stream),
         Address::at("/v1/watches").get(watches::list),
-        Address::at("/v1/watches/{channel}").on(Method::PUT, watches::add).on(Method::DELETE, watches::remove),
+        Address::at("/v1/watches/{channel}")
+            .on(Method::PUT, watches::add)
+            .on(Method::DELETE, watches::remove),
         Address::at("/healthz").get(health::live),
         Address::at("/readyz").get(health::ready),
         Address::at("/metrics").get(metrics::metrics),

@@ -59,7 +59,8 @@ fn check_buckets(from: Time, to: Time, step: Duration) -> Result<(), Problem> {
     }
     let buckets = to.since(from).as_nanos().div_ceil(step.as_nanos());
     if buckets > MAX_BUCKETS {
-        let detail = format!("this span has {buckets} buckets of this step, at most {MAX_BUCKETS} are given at once");
+        let detail =
+            format!("this span has {buckets} buckets of this step, at most {MAX_BUCKETS} are given at once");
         return Err(Problem::new(Code::BadRange, detail));
     }
     Ok(())

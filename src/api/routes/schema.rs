@@ -22,4 +22,3 @@ pub async fn openapi() -> HttpResponse {
     });
     HttpResponse::Ok().content_type(ContentType::json()).body(text.clone())
 }
-

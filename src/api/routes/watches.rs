@@ -76,7 +76,10 @@ pub async fn remove(
     let configured =
         adsum.watches().await?.iter().any(|watch| watch.source == "configuration" && watch.target == name);
     Err(if configured {
-        Problem::new(Code::ConfiguredWatch, format!("{name:?} is named in the configuration: remove it there"))
+        Problem::new(
+            Code::ConfiguredWatch,
+            format!("{name:?} is named in the configuration: remove it there"),
+        )
     } else {
         Problem::new(Code::UnknownWatch, format!("{name:?} is not watched by a request"))
     })
