@@ -24,6 +24,12 @@ const STATEMENTS: usize = 64;
 /// How many bytes of the write-ahead log stay on disk when it is empty.
 const WAL_KEPT: i64 = 64 << 20;
 
+/// How many pages the log grows to before it is copied into the file: fewer, larger copies.
+const WAL_PAGES: i64 = 8192;
+
+/// How much of the file the writer keeps in memory, in KiB; `SQLite` wants it negative.
+const WRITER_CACHE: i64 = -64 * 1024;
+
 /// The file that a URL (`sqlite:data/history.db`) or a plain path names.
 pub(super) fn path_of(url: &str) -> Result<PathBuf> {
     let path = url.strip_prefix("sqlite:").unwrap_or(url);
@@ -47,6 +53,8 @@ pub(super) fn writer(path: &Path) -> Result<Connection> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "journal_size_limit", WAL_KEPT)?;
+    connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
+    connection.pragma_update(None, "cache_size", WRITER_CACHE)?;
     migrate(&mut connection)?;
     Ok(connection)
 }
