@@ -83,7 +83,7 @@ pub(super) fn events(tx: &Transaction<'_>, query: &EventQuery) -> Result<Vec<Rec
 /// A bit for each kind; all of them if none is asked for.
 fn kinds(kinds: &[EventKind]) -> i64 {
     let bits = kinds.iter().fold(0, |bits, &kind| bits | (1 << codes::kind_code(kind)));
-    if bits == 0 { i64::MAX } else { bits }
+    if bits == 0 { -1 } else { bits }
 }
 
 fn recorded(row: &Row<'_>) -> Result<Recorded> {

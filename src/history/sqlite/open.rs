@@ -24,6 +24,12 @@ const STATEMENTS: usize = 64;
 /// How many bytes of the write-ahead log stay on disk when it is empty.
 const WAL_KEPT: i64 = 64 << 20;
 
+/// How many pages the log grows to before it is copied into the file: fewer, larger copies.
+const WAL_PAGES: i64 = 8192;
+
+/// How much of the file the writer keeps in memory, in KiB; `SQLite` wants it negative.
+const WRITER_CACHE: i64 = -64 * 1024;
+
 /// The writing connection; makes folders and the file, and migrates it.
 pub(super) fn writer(path: &Path) -> Result<Connection> {
     make_folder(path)?;
@@ -37,6 +43,8 @@ pub(super) fn writer(path: &Path) -> Result<Connection> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "journal_size_limit", WAL_KEPT)?;
+    connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
+    connection.pragma_update(None, "cache_size", WRITER_CACHE)?;
     migrate(&mut connection)?;
     Ok(connection)
 }

@@ -17,29 +17,30 @@ const COLUMNS: &str = "v.channel_id, c.name, v.opened, u.name, v.joined_from, v.
 const FILTER: &str =
     "(v.left_to IS NULL OR v.left_to >= ?1) AND (v.joined_from IS NULL OR v.joined_from < ?2)";
 
-/// The statement for this kind of question. A channel's visits are opened in order of `joined_to`, so the key itself is
-/// in the right order for them.
+/// The statement for this kind of question. A channel's visits are opened in order of `joined_to`, so their key itself
+/// is in the right order. Those that last are few among all, so they are sorted rather than searched for.
 fn sql(query: &VisitQuery) -> String {
-    let open = match query.open {
-        Some(true) => "AND v.left_to IS NULL",
-        Some(false) => "AND v.left_to IS NOT NULL",
-        None => "",
+    let (which, order) = match (&query.user, &query.channel) {
+        (Some(_), _) => (
+            "v.user_id = ?8 AND (?7 = 0 OR v.channel_id = ?7) \
+             AND (v.joined_to, v.channel_id, v.opened) > (?3, ?4, ?5)",
+            "v.joined_to, v.channel_id, v.opened",
+        ),
+        (None, Some(_)) => ("v.channel_id = ?7 AND v.opened > ?5 AND ?8 = 0", "v.opened"),
+        (None, None) => (
+            "(v.joined_to, v.channel_id, v.opened) > (?3, ?4, ?5) AND ?7 = 0 AND ?8 = 0",
+            "v.joined_to, v.channel_id, v.opened",
+        ),
     };
-    let after = if query.channel.is_some() && query.user.is_none() {
-        "v.channel_id = ?7 AND v.opened > ?5 AND ?3 = ?3 AND ?4 = ?4 AND ?8 = 0"
-    } else if query.user.is_some() {
-        "v.user_id = ?8 AND (?7 = 0 OR v.channel_id = ?7) AND (v.joined_to, v.channel_id, v.opened) > (?3, ?4, ?5)"
-    } else {
-        "(v.joined_to, v.channel_id, v.opened) > (?3, ?4, ?5) AND ?7 = 0 AND ?8 = 0"
-    };
-    let order = if query.channel.is_some() && query.user.is_none() {
-        "v.opened"
-    } else {
-        "v.joined_to, v.channel_id, v.opened"
+    let (index, open) = match query.open {
+        Some(true) if query.user.is_none() => ("INDEXED BY visits_open", "AND v.left_to IS NULL"),
+        Some(true) => ("", "AND v.left_to IS NULL"),
+        Some(false) => ("", "AND v.left_to IS NOT NULL"),
+        None => ("", ""),
     };
     format!(
-        "SELECT {COLUMNS} FROM visits v JOIN channels c ON c.id = v.channel_id JOIN users u ON u.id = v.user_id \
-         WHERE {after} AND {FILTER} {open} ORDER BY {order} LIMIT ?6"
+        "SELECT {COLUMNS} FROM visits v {index} JOIN channels c ON c.id = v.channel_id JOIN users u ON u.id = v.user_id \
+         WHERE {which} AND {FILTER} {open} ORDER BY {order} LIMIT ?6"
     )
 }
 
