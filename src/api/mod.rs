@@ -78,7 +78,8 @@ impl Api {
     pub fn bind(settings: &ApiSettings, adsum: Adsum) -> io::Result<Self> {
         if settings.tokens.is_empty() && !settings.listen.ip().is_loopback() {
             let listen = settings.listen;
-            let why = format!("refusing to listen on {listen}: it is not loopback, and server.tokens is empty");
+            let why =
+                format!("refusing to listen on {listen}: it is not loopback, and server.tokens is empty");
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
         }
         let listener = TcpListener::bind(settings.listen)?;
@@ -129,7 +130,7 @@ impl Api {
         .run();
         let handle = server.handle();
         tokio::select! {
-            served = server => served,
+            end = server => end,
             never = accompany(handle, stopping) => match never {},
         }
     }

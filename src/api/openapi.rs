@@ -43,21 +43,20 @@ use super::routes;
     ),
     modifiers(&Problems, &Token)
 )]
-pub struct Description;
+pub(crate) struct Description;
 
 /// Every operation may end in a problem.
 struct Problems;
 
 impl Modify for Problems {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        let codes: String = Code::ALL
-            .iter()
-            .map(|code| format!("\n| `{}` | {} | {} |", code.as_str(), code.status().as_u16(), code.title()))
-            .collect();
+        let row =
+            |code: &Code| format!("| `{}` | {} | {} |", code.as_str(), code.status().as_u16(), code.title());
+        let rows: Vec<String> = Code::ALL.iter().map(row).collect();
         let description = openapi.info.description.get_or_insert_default();
         description.push_str("\n\nEvery error is a problem (RFC 9457) with one of these codes:\n\n");
-        description.push_str("| code | status | meaning |\n| --- | --- | --- |");
-        description.push_str(&codes);
+        description.push_str("| code | status | meaning |\n| --- | --- | --- |\n");
+        description.push_str(&rows.join("\n"));
         for item in openapi.paths.paths.values_mut() {
             let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
             for operation in operations.into_iter().flatten() {
@@ -84,10 +83,7 @@ impl Modify for Token {
             .scheme(HttpAuthScheme::Bearer)
             .description(Some("One of server.tokens; needed only if there are any."))
             .build();
-        openapi
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("token", SecurityScheme::Http(scheme));
+        openapi.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(scheme));
     }
 }
 
@@ -101,7 +97,9 @@ mod tests {
     fn exactly_what_is_served_is_described() {
         let served: BTreeSet<(String, String)> = routes::addresses()
             .iter()
-            .flat_map(|address| address.methods.iter().map(|method| (address.path.to_owned(), method.to_string())))
+            .flat_map(|address| {
+                address.methods.iter().map(|method| (address.path.to_owned(), method.to_string()))
+            })
             .collect();
         let description = serde_json::to_value(Description::openapi()).unwrap();
         let described: BTreeSet<(String, String)> = description["paths"]
@@ -122,11 +120,8 @@ mod tests {
         assert_eq!(description["openapi"], "3.1.0");
         let text = description.to_string();
         let schemas = description["components"]["schemas"].as_object().unwrap();
-        let names: BTreeSet<&str> = text
-            .split("#/components/schemas/")
-            .skip(1)
-            .map(|rest| rest.split('"').next().unwrap())
-            .collect();
+        let names: BTreeSet<&str> =
+            text.split("#/components/schemas/").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
         for name in &names {
             assert!(schemas.contains_key(*name), "{name}");
         }

@@ -58,7 +58,11 @@ fn describe() {
     describe_counter!(EVENTS, "Events committed, by kind.");
     describe_histogram!(HISTORY_COMMIT, Unit::Seconds, "How long commits to the history took.");
     describe_gauge!(OPEN_GAPS, "Watched channels with a gap that lasts.");
-    describe_gauge!(OBSERVATION_AGE, Unit::Seconds, "Age of the oldest last observation of a watched channel.");
+    describe_gauge!(
+        OBSERVATION_AGE,
+        Unit::Seconds,
+        "Age of the oldest last observation of a watched channel."
+    );
     describe_gauge!(CHANNELS, "Watched channels.");
     describe_gauge!(BUILD_INFO, "Always 1; the version is a label.");
     describe_gauge!(START_TIME, Unit::Seconds, "When adsum started, since the Unix epoch.");
@@ -92,7 +96,10 @@ pub fn history_commit(took: Duration) {
 /// adsum started.
 pub fn started(at: Time) {
     recorder();
-    #[expect(clippy::cast_precision_loss, reason = "seconds since the epoch need not be exact to the microsecond")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "seconds since the epoch need not be exact to the microsecond"
+    )]
     let seconds = at.as_micros() as f64 / 1e6;
     gauge!(START_TIME).set(seconds);
 }

@@ -143,7 +143,10 @@ impl UserStateBody {
         };
         Self {
             user: user.as_str().to_owned(),
-            channels: states.into_iter().map(|known| (known.channel.as_str().to_owned(), body(known))).collect(),
+            channels: states
+                .into_iter()
+                .map(|known| (known.channel.as_str().to_owned(), body(known)))
+                .collect(),
         }
     }
 }
