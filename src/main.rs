@@ -4,13 +4,11 @@ use std::process::ExitCode;
 
 use adsum::cli::{Cli, Failure};
 use adsum::telemetry::start_logs;
-use clap::Parser as _;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+    match Cli::from_arguments() {
+        Ok(cli) => run(cli).map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS),
+        Err(status) => status,
     }
 }
 

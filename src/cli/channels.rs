@@ -25,7 +25,7 @@ const COLUMNS: [Column; 6] = [
 #[command(after_help = "Examples:
   adsum channels
   adsum channels --server http://10.0.0.5:8080 --json")]
-pub struct Channels {
+pub(super) struct Channels {
     #[command(flatten)]
     paging: Paging,
     #[command(flatten)]

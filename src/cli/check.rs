@@ -18,7 +18,7 @@ use crate::config::{Config, Findings};
 #[command(after_help = "Examples:
   adsum check --config adsum.toml
   adsum check --channel 'room.*' --interval 3s --json")]
-pub struct Check {
+pub(super) struct Check {
     #[command(flatten)]
     flags: DaemonFlags,
     #[command(flatten)]

@@ -13,7 +13,7 @@ use super::terminal::print;
   adsum completions bash > ~/.local/share/bash-completion/completions/adsum
   adsum completions zsh > ~/.zfunc/_adsum
   adsum completions fish > ~/.config/fish/completions/adsum.fish")]
-pub struct Completions {
+pub(super) struct Completions {
     /// The shell
     shell: Shell,
 }

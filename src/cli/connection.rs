@@ -6,12 +6,13 @@ use clap::Args;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::failure::Failure;
+use crate::app::client_config;
 use crate::config::{Config, Findings, Override, Sources};
-use crate::pubnub::{Client, ClientConfig};
+use crate::pubnub::Client;
 
 /// Where the configuration comes from.
 #[derive(Debug, Clone, Args)]
-pub struct ConfigFile {
+pub(super) struct ConfigFile {
     /// The configuration file; ADSUM__SECTION__KEY in the environment and flags go over it
     #[arg(long = "config", value_name = "FILE")]
     file: Option<PathBuf>,
@@ -19,7 +20,7 @@ pub struct ConfigFile {
 
 /// Whom to ask, and as whom. Each flag goes over the configuration.
 #[derive(Debug, Clone, Args)]
-pub struct Connection {
+pub(super) struct Connection {
     #[command(flatten)]
     config: ConfigFile,
     /// The Presence API to ask [default: pubnub.origin, https://ps.pndsn.com]
@@ -49,7 +50,7 @@ impl ConfigFile {
     /// # Errors
     ///
     /// Everything that is wrong with it.
-    pub fn load(&self, flags: Vec<Override>) -> Result<Config, Findings> {
+    pub(super) fn load(&self, flags: Vec<Override>) -> Result<Config, Findings> {
         Config::load(&Sources::of_process(self.file.clone(), flags))
     }
 }
@@ -60,7 +61,7 @@ impl Connection {
     /// # Errors
     ///
     /// Everything that is wrong with it.
-    pub fn load(&self, more: Vec<Override>) -> Result<Config, Findings> {
+    pub(super) fn load(&self, more: Vec<Override>) -> Result<Config, Findings> {
         let secret = |secret: &'_ Option<SecretString>| secret.as_ref().map(|s| s.expose_secret().to_owned());
         let flags = [
             ("--origin", "pubnub.origin", self.origin.clone()),
@@ -79,25 +80,8 @@ impl Connection {
     /// # Errors
     ///
     /// Everything that is wrong with the configuration, or a missing subscribe key.
-    pub fn client(&self) -> Result<Client, Failure> {
+    pub(super) fn client(&self) -> Result<Client, Failure> {
         let config = self.load(Vec::new())?;
         Ok(Client::new(client_config(&config)?)?)
     }
-}
-
-/// What the client needs of a configuration; without retries.
-///
-/// # Errors
-///
-/// A missing subscribe key.
-pub fn client_config(config: &Config) -> Result<ClientConfig, Findings> {
-    let pubnub = &config.pubnub;
-    let mut client = ClientConfig::new(config.subscribe_key()?, pubnub.user_id.as_str());
-    client.origin.clone_from(&pubnub.origin);
-    client.publish_key.clone_from(&pubnub.publish_key);
-    client.secret_key = pubnub.secret_key.as_ref().map(|secret| secret.value().clone());
-    client.auth_token = pubnub.auth_token.as_ref().map(|secret| secret.value().clone());
-    client.request_timeout = pubnub.request_timeout;
-    client.max_answer = usize::try_from(pubnub.max_answer).unwrap_or(usize::MAX);
-    Ok(client)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
-use reqwest::{Client, Response, Url, redirect};
+use reqwest::{Client, Response, StatusCode, Url, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ const MAX_ANSWER: usize = 64 * 1024 * 1024;
 
 /// Which daemon to ask.
 #[derive(Debug, Clone, Args)]
-pub struct Daemon {
+pub(super) struct Daemon {
     /// The daemon to ask
     #[arg(long, value_name = "URL", env = "ADSUM_SERVER", default_value = "http://127.0.0.1:8080")]
     server: Url,
@@ -32,15 +32,24 @@ pub struct Daemon {
 
 /// An answer: its text as it came, and what it says.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub(super) struct Answer {
     /// Valid JSON.
-    pub text: String,
+    pub(super) text: String,
     /// The same, read.
-    pub value: Value,
+    pub(super) value: Value,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) struct NoAnswer {
+    /// What to tell the user.
+    pub(super) failure: Failure,
+    /// Whether the same question may be answered later: nobody is there now, or a server is in trouble.
+    pub(super) may_pass: bool,
 }
 
 /// A query: names and values. Names without a value are left out.
-pub type Query<'a> = [(&'a str, Option<&'a str>)];
+pub(super) type Query<'a> = [(&'a str, Option<&'a str>)];
 
 impl Daemon {
     /// Asks for `/v1` and the segments of `path`.
@@ -48,7 +57,7 @@ impl Daemon {
     /// # Errors
     ///
     /// A problem the daemon states, or whatever keeps it from answering.
-    pub async fn get(&self, path: &[&str], query: &Query<'_>) -> Result<Answer, Failure> {
+    pub(super) async fn get(&self, path: &[&str], query: &Query<'_>) -> Result<Answer, Failure> {
         let response = self.send(path, query, &[(ACCEPT.as_str(), "application/json")]).await?;
         let text = read(response).await?;
         let value = serde_json::from_str(&text)
@@ -60,13 +69,13 @@ impl Daemon {
     ///
     /// # Errors
     ///
-    /// As [`Daemon::get`].
-    pub async fn send(
+    /// As [`Daemon::get`], and whether it is worth asking again.
+    pub(super) async fn send(
         &self,
         path: &[&str],
         query: &Query<'_>,
         headers: &[(&str, &str)],
-    ) -> Result<Response, Failure> {
+    ) -> Result<Response, NoAnswer> {
         let mut request = client()?.get(self.url(path, query)?);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -75,7 +84,12 @@ impl Daemon {
             request = request.header(AUTHORIZATION, bearer(token)?);
         }
         let response = request.send().await.map_err(|error| self.unreachable(error))?;
-        if response.status().is_success() { Ok(response) } else { Err(problem(response).await) }
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let may_pass = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+        Err(NoAnswer { failure: problem(response).await, may_pass })
     }
 
     fn url(&self, path: &[&str], query: &Query<'_>) -> Result<Url, Failure> {
@@ -85,7 +99,9 @@ impl Daemon {
         }
         let mut url = self.server.clone();
         url.path_segments_mut()
-            .map_err(|()| Failure::usage(format!("--server must be an http:// or https:// URL, not {}", self.server)))?
+            .map_err(|()| {
+                Failure::usage(format!("--server must be an http:// or https:// URL, not {}", self.server))
+            })?
             .pop_if_empty()
             .push("v1")
             .extend(path);
@@ -98,7 +114,21 @@ impl Daemon {
 
     fn unreachable(&self, error: reqwest::Error) -> Failure {
         let error = anyhow::Error::from(error.without_url());
-        Failure::Failed(error.context(format!("no answer from {}; is `adsum run` running there?", self.server)))
+        Failure::Failed(
+            error.context(format!("no answer from {}; is `adsum run` running there?", self.server)),
+        )
+    }
+}
+
+impl From<Failure> for NoAnswer {
+    fn from(failure: Failure) -> Self {
+        Self { failure, may_pass: false }
+    }
+}
+
+impl From<NoAnswer> for Failure {
+    fn from(no_answer: NoAnswer) -> Self {
+        no_answer.failure
     }
 }
 
@@ -123,6 +153,7 @@ fn bearer(token: &SecretString) -> Result<HeaderValue, Failure> {
 async fn read(mut response: Response) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.context("the answer broke off")? {
+        // Counted before it is kept.
         if bytes.len() + chunk.len() > MAX_ANSWER {
             return Err(Failure::failed(format!("the answer is longer than {MAX_ANSWER} bytes")));
         }
@@ -179,7 +210,10 @@ mod tests {
     #[test]
     fn names_a_url_would_swallow_are_refused() {
         for name in [".", "..", ""] {
-            assert!(matches!(daemon("http://[::1]").url(&["users", name], &[]), Err(Failure::Usage(_))), "{name:?}");
+            assert!(
+                matches!(daemon("http://[::1]").url(&["users", name], &[]), Err(Failure::Usage(_))),
+                "{name:?}"
+            );
         }
         assert!(matches!(daemon("mailto:x").url(&["channels"], &[]), Err(Failure::Usage(_))));
     }

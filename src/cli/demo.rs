@@ -6,7 +6,13 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::failure::Failure;
-use crate::app::DemoOptions;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::tail;
+use super::terminal::{Terminal, Tone, print};
+use crate::actors::handle::Adsum;
+use crate::app::{self, DemoOptions};
+use crate::domain::event::EventKind;
 
 /// Try adsum with no account: a server, simulated users, the daemon and its API
 ///
@@ -15,7 +21,7 @@ use crate::app::DemoOptions;
 #[command(after_help = "Examples:
   adsum demo
   adsum demo --data-dir demo-data     keeps the history, and goes on with it next time")]
-pub struct Demo {
+pub(super) struct Demo {
     /// Where to keep the history [default: a folder that is deleted in the end]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -30,6 +36,68 @@ pub struct Demo {
 impl Demo {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let Self { data_dir, listen, origin_listen } = self;
-        Ok(crate::app::demo(DemoOptions { data_dir, listen, origin_listen }).await?)
+        let mut demo = app::Demo::start(DemoOptions { data_dir, listen, origin_listen }).await?;
+        greet(&demo)?;
+        let adsum = demo.adsum().clone();
+        let ended = tokio::select! {
+            ended = demo.wait() => ended,
+            failure = log(&adsum) => Err(failure),
+        };
+        demo.stop().await?;
+        Ok(ended?)
+    }
+}
+
+/// Says what runs where, and what to try.
+fn greet(demo: &app::Demo) -> Result<(), Failure> {
+    let terminal = Terminal::of_stdout();
+    let (people, channels) = demo.crowd();
+    let (data, temporary) = demo.data();
+    let (api, origin) = (demo.address(), demo.origin_address());
+    let kept = if temporary { " (deleted in the end; --data-dir keeps it)" } else { "" };
+    // The default address need not be said.
+    let server = if api.to_string() == DEFAULT_API { String::new() } else { format!(" --server http://{api}") };
+    let key = demo.subscribe_key();
+    for line in [
+        format!("{people} simulated people in {channels} channels, observed every 2 s."),
+        String::new(),
+        format!("  API     http://{api}/v1/channels"),
+        format!("  origin  http://{origin}   a Presence API server; subscribe key \"{key}\""),
+        format!("  data    {}{kept}", data.display()),
+        String::new(),
+        "Try in another terminal:".to_owned(),
+        String::new(),
+        terminal.paint(Tone::Strong, &format!("  adsum who lobby{server}")),
+        terminal.paint(Tone::Strong, &format!("  adsum visits --channel lobby --from -1m{server}")),
+        terminal.paint(Tone::Strong, &format!("  adsum was ada.01 lobby --at -30s{server}")),
+        String::new(),
+        "Ctrl-C ends it. What is recorded, as it is recorded:".to_owned(),
+        String::new(),
+    ] {
+        print(&line)?;
+    }
+    Ok(())
+}
+
+/// Where the API listens if nothing else is said; the commands ask there too.
+const DEFAULT_API: &str = "127.0.0.1:8080";
+
+/// Prints events as they are committed, for as long as that makes sense.
+async fn log(adsum: &Adsum) -> anyhow::Error {
+    let mut committed = adsum.subscribe();
+    loop {
+        match committed.recv().await {
+            Ok(events) => {
+                for event in events.iter().filter(|event| event.kind != EventKind::Settled) {
+                    let printed = serde_json::to_value(event).map_err(anyhow::Error::from);
+                    let printed = printed.and_then(|event| Ok(print(&tail::line(&event))?));
+                    if let Err(error) = printed {
+                        return error;
+                    }
+                }
+            }
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return anyhow::anyhow!("adsum ended by itself"),
+        }
     }
 }

@@ -22,7 +22,7 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 
 /// Characters that a terminal obeys instead of showing, or that look like nothing: controls (C0, DEL, C1), separators of
 /// lines and paragraphs, marks of direction, joiners and other characters without a width, fillers that look like a space.
-pub fn is_hidden(c: char) -> bool {
+pub(super) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
@@ -48,7 +48,8 @@ mod tests {
 
     #[test]
     fn readable_text_of_any_script_stays_as_it_is() {
-        for text in ["lobby", "a b%\"'\\", "ŻÓŁ", "дом", "שלום", "こんにちは", "🦀❤\u{fe0f}", "e\u{301}"] {
+        for text in ["lobby", "a b%\"'\\", "ŻÓŁ", "дом", "שלום", "こんにちは", "🦀❤\u{fe0f}", "e\u{301}"]
+        {
             assert_eq!(escape(text), text);
         }
     }

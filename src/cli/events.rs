@@ -18,7 +18,7 @@ pub(super) struct Filter {
     /// Only of this user
     #[arg(long)]
     pub(super) user: Option<String>,
-    /// Only of this kind: join, leave, state, present
+    /// Only of this kind: join, leave, state, present; or several with commas
     #[arg(long)]
     pub(super) kind: Option<String>,
 }
@@ -41,7 +41,7 @@ pub(super) const COLUMNS: [Column; 5] = [
   adsum events --channel lobby --from -1h
   adsum events --user alice --kind leave --json
   adsum events --limit 1000 --after CURSOR")]
-pub struct Events {
+pub(super) struct Events {
     #[command(flatten)]
     filter: Filter,
     #[command(flatten)]

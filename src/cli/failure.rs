@@ -1,7 +1,7 @@
 //! How a command ends badly, and the exit status that says so.
 
-use std::io;
 use std::process::ExitCode;
+use std::{fmt, io};
 
 use super::escape::escape;
 use crate::config::Findings;
@@ -37,15 +37,24 @@ impl Failure {
 
     /// Says on standard error what is wrong, a line each, and gives the exit status.
     pub fn report(&self) -> ExitCode {
-        let (error, status) = match self {
+        let status = match self {
             Self::OutputClosed => return ExitCode::SUCCESS,
-            Self::Usage(error) => (error, USAGE),
-            Self::Failed(error) => (error, FAILED),
+            Self::Usage(_) => USAGE,
+            Self::Failed(_) => FAILED,
         };
-        for line in format!("{error:#}").lines() {
+        for line in self.to_string().lines() {
             eprintln!("error: {}", escape(line));
         }
         ExitCode::from(status)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(error) | Self::Failed(error) => write!(f, "{error:#}"),
+            Self::OutputClosed => f.write_str("nobody reads the output"),
+        }
     }
 }
 

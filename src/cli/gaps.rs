@@ -18,7 +18,7 @@ use super::terminal::Tone;
 #[command(after_help = "Examples:
   adsum gaps --from -24h
   adsum gaps --channel lobby --json")]
-pub struct Gaps {
+pub(super) struct Gaps {
     /// Only of this channel
     #[arg(long)]
     channel: Option<String>,

@@ -15,7 +15,7 @@ use super::table::{Cell, Table};
 #[command(after_help = "Examples:
   adsum get-state --channel lobby --uuid alice
   adsum get-state --channel lobby --channel room.1 --group staff --json")]
-pub struct GetState {
+pub(super) struct GetState {
     /// A channel; may be given more than once
     #[arg(long = "channel", value_name = "CHANNEL", required_unless_present = "groups")]
     channels: Vec<String>,

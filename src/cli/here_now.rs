@@ -20,7 +20,7 @@ use crate::pubnub::{HereNowChannel, HereNowResult};
   adsum here-now lobby room.1 --state
   adsum here-now --group staff --no-uuids --json
   adsum here-now lobby --limit 100 --offset 200")]
-pub struct HereNow {
+pub(super) struct HereNow {
     /// The channels
     #[arg(value_name = "CHANNEL")]
     channels: Vec<String>,

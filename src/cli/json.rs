@@ -6,12 +6,12 @@ use std::fmt::Write as _;
 use super::escape::is_hidden;
 
 /// `json`, which must be valid JSON, with one member or item a line.
-pub fn pretty(json: &str) -> String {
+pub(super) fn pretty(json: &str) -> String {
     Writer { out: String::with_capacity(json.len() * 2), depth: 0, indent: true }.write(json)
 }
 
 /// `json`, which must be valid JSON, on one line.
-pub fn compact(json: &str) -> String {
+pub(super) fn compact(json: &str) -> String {
     Writer { out: String::with_capacity(json.len()), depth: 0, indent: false }.write(json)
 }
 
@@ -29,7 +29,7 @@ impl Writer {
                 '"' => self.string(&mut chars),
                 '{' | '[' => {
                     self.out.push(c);
-                    while chars.next_if(|c| c.is_ascii_whitespace()).is_some() {}
+                    while chars.next_if(char::is_ascii_whitespace).is_some() {}
                     // Empty ones stay on their line.
                     if let Some(end) = chars.next_if(|c| matches!(c, '}' | ']')) {
                         self.out.push(end);
@@ -104,7 +104,10 @@ mod tests {
 
     #[test]
     fn what_a_terminal_would_obey_is_escaped() {
-        assert_eq!(compact("\"\u{202e}\u{9b}\u{7f}\u{e0041}é🦀\""), "\"\\u202e\\u009b\\u007f\\udb40\\udc41é🦀\"");
+        assert_eq!(
+            compact("\"\u{202e}\u{9b}\u{7f}\u{e0041}é🦀\""),
+            "\"\\u202e\\u009b\\u007f\\udb40\\udc41é🦀\""
+        );
     }
 
     proptest! {

@@ -1,4 +1,5 @@
 //! The commands, one file each. What a command prints from outside (names, states, messages) is escaped: [`escape`].
+#![allow(clippy::doc_markdown, reason = "the doc comments of flags are the help a terminal shows")]
 
 mod channels;
 mod check;
@@ -31,12 +32,12 @@ mod r#where;
 mod where_now;
 mod who;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
-pub use connection::client_config;
 pub use escape::escape;
 pub use failure::Failure;
-pub use stop::requested as stop_requested;
 
 use crate::telemetry::Verbosity;
 
@@ -45,15 +46,20 @@ use crate::telemetry::Verbosity;
 /// adsum asks the Presence API who is here now, works out who joined and who left, keeps the history and answers questions about
 /// any moment in the past. It never states more than it saw.
 #[derive(Debug, Parser)]
-#[command(name = "adsum", version, max_term_width = 120, after_help = "Environment:
+#[command(
+    name = "adsum",
+    version,
+    max_term_width = 120,
+    after_help = "Environment:
   ADSUM__SECTION__KEY        sets a key of the configuration (ADSUM__PUBNUB__SUBSCRIBE_KEY)
   ADSUM_SERVER, ADSUM_TOKEN  the daemon to ask, and the token that lets you in
-  ADSUM_LOG                  what is logged to standard error (error, warn, info, debug, adsum=debug,…)
+  ADSUM_LOG                  what is logged to standard error: error, warn, info, debug, off
   NO_COLOR                   no colours
 
 Exit status: 0 done, 1 failed, 2 wrong usage or configuration.
 
-Try it with no account: adsum demo")]
+Try it with no account: adsum demo"
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -82,6 +88,27 @@ enum Command {
 }
 
 impl Cli {
+    /// Reads the arguments of this process.
+    ///
+    /// # Errors
+    ///
+    /// The exit status, after help, the version or what is wrong was printed.
+    pub fn from_arguments() -> Result<Self, ExitCode> {
+        Self::try_parse().map_err(|error| {
+            let status = u8::try_from(error.exit_code()).unwrap_or(u8::MAX);
+            if error.use_stderr() {
+                // It quotes arguments, and they may be names from outside.
+                for line in error.render().to_string().lines() {
+                    eprintln!("{}", escape(line));
+                }
+            } else {
+                // Where nobody reads the help, nothing is lost.
+                drop(error.print());
+            }
+            ExitCode::from(status)
+        })
+    }
+
     /// How much the command logs unless `ADSUM_LOG` says otherwise: servers tell what they do, the rest only what is wrong.
     pub fn verbosity(&self) -> Verbosity {
         match self.command {

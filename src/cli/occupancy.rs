@@ -24,7 +24,7 @@ const COLUMNS: [Column; 6] = [
 #[command(after_help = "Examples:
   adsum occupancy lobby --from -24h --step 1h
   adsum occupancy lobby --from 2026-11-24T00:00:00Z --to 2026-11-25T00:00:00Z --json")]
-pub struct Occupancy {
+pub(super) struct Occupancy {
     /// The channel
     channel: String,
     #[command(flatten)]

@@ -15,7 +15,7 @@ use crate::config::Override;
   adsum origin
   adsum origin --listen 127.0.0.1:9000
   ADSUM__ORIGIN__HERE_NOW_CACHE=0s adsum origin")]
-pub struct Origin {
+pub(super) struct Origin {
     /// The address it listens on [default: origin.listen, 127.0.0.1:8090]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,

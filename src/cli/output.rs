@@ -14,7 +14,7 @@ use super::terminal::{Terminal, print};
 
 /// How a command prints its data.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct Format {
+pub(super) struct Format {
     /// Print JSON: the answer as it came, safe on a terminal too
     #[arg(long)]
     json: bool,
@@ -22,14 +22,14 @@ pub struct Format {
 
 /// A text for a person, put together before it is printed.
 #[derive(Debug)]
-pub struct Page {
+pub(super) struct Page {
     terminal: Terminal,
     text: String,
 }
 
 impl Format {
     /// Whether JSON is wanted.
-    pub fn is_json(self) -> bool {
+    pub(super) fn is_json(self) -> bool {
         self.json
     }
 
@@ -38,7 +38,11 @@ impl Format {
     /// # Errors
     ///
     /// Only what printing may say.
-    pub fn answer(self, answer: &Answer, write: impl FnOnce(&Value, &mut Page)) -> Result<(), Failure> {
+    pub(super) fn answer(
+        self,
+        answer: &Answer,
+        write: impl FnOnce(&Value, &mut Page),
+    ) -> Result<(), Failure> {
         if self.json {
             return Ok(print(&json::pretty(&answer.text))?);
         }
@@ -52,7 +56,11 @@ impl Format {
     /// # Errors
     ///
     /// Only what printing may say.
-    pub fn result<T: Serialize>(self, result: &T, write: impl FnOnce(&T, &mut Page)) -> Result<(), Failure> {
+    pub(super) fn result<T: Serialize>(
+        self,
+        result: &T,
+        write: impl FnOnce(&T, &mut Page),
+    ) -> Result<(), Failure> {
         if self.json {
             let text = serde_json::to_string(result).map_err(anyhow::Error::from)?;
             return Ok(print(&json::pretty(&text))?);
@@ -65,29 +73,24 @@ impl Format {
 
 impl Page {
     /// An empty page for standard output.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { terminal: Terminal::of_stdout(), text: String::new() }
     }
 
-    /// What the page is for.
-    pub fn terminal(&self) -> Terminal {
-        self.terminal
-    }
-
     /// Adds a line; what would act on the terminal is escaped.
-    pub fn line(&mut self, line: &str) {
+    pub(super) fn line(&mut self, line: &str) {
         self.text.push_str(&escape(line));
         self.text.push('\n');
     }
 
     /// Adds a line that begins with a word in its colour.
-    pub fn word_and_line(&mut self, word: &Value, line: &str) {
+    pub(super) fn word_and_line(&mut self, word: &Value, line: &str) {
         self.text.push_str(&show::cell(word, Kind::Word).paint(self.terminal));
         self.line(line);
     }
 
     /// Adds a table, or a sentence where it would have no rows.
-    pub fn table(&mut self, items: &[Value], columns: &[Column], nothing: &str) {
+    pub(super) fn table(&mut self, items: &[Value], columns: &[Column], nothing: &str) {
         if items.is_empty() {
             self.line(nothing);
         } else {
@@ -96,12 +99,12 @@ impl Page {
     }
 
     /// Adds a table.
-    pub fn add(&mut self, table: &Table) {
+    pub(super) fn add(&mut self, table: &Table) {
         self.text.push_str(&table.render(self.terminal));
     }
 
     /// Adds `name: value` for a field that is there.
-    pub fn field(&mut self, answer: &Value, name: &str, path: &str, kind: Kind) {
+    pub(super) fn field(&mut self, answer: &Value, name: &str, path: &str, kind: Kind) {
         let value = field(answer, path);
         if !value.is_null() {
             self.line(&format!("{name}: {}", sentence(value, kind)));
@@ -109,7 +112,7 @@ impl Page {
     }
 
     /// Adds how much of the time asked about was observed, and how to read on, where an answer says so.
-    pub fn footer(&mut self, answer: &Value) {
+    pub(super) fn footer(&mut self, answer: &Value) {
         self.field(answer, "occupancy observed", "coverage.occupancy", Kind::Share);
         self.field(answer, "users observed", "coverage.users", Kind::Share);
         let next = field(answer, "next");
@@ -123,7 +126,7 @@ impl Page {
     /// # Errors
     ///
     /// What the system says.
-    pub fn print(self) -> Result<(), Failure> {
+    pub(super) fn print(self) -> Result<(), Failure> {
         if self.text.is_empty() { Ok(()) } else { Ok(print(&self.text)?) }
     }
 }

@@ -32,7 +32,7 @@ pub(super) struct DaemonFlags {
 #[command(after_help = "Examples:
   adsum run --config adsum.toml
   ADSUM__PUBNUB__SUBSCRIBE_KEY=sub-c-… adsum run --channel lobby --channel 'room.*'")]
-pub struct Run {
+pub(super) struct Run {
     #[command(flatten)]
     flags: DaemonFlags,
 }
@@ -47,7 +47,8 @@ impl DaemonFlags {
         if !self.groups.is_empty() {
             flags.push(Override::list("--group", "watch.groups", &self.groups));
         }
-        let interval = self.interval.as_deref().map(|text| Override::text("--interval", "watch.interval", text));
+        let interval =
+            self.interval.as_deref().map(|text| Override::text("--interval", "watch.interval", text));
         let listen = self.listen.as_deref().map(|text| Override::text("--listen", "server.listen", text));
         flags.extend(interval.into_iter().chain(listen));
         self.connection.load(flags)

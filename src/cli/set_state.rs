@@ -16,7 +16,7 @@ use super::show::{Kind, sentence};
 #[command(after_help = "Examples:
   adsum set-state --channel lobby --state '{\"mood\":\"away\"}'
   adsum set-state --group staff --uuid alice --state '{}'")]
-pub struct SetState {
+pub(super) struct SetState {
     /// A channel; may be given more than once
     #[arg(long = "channel", value_name = "CHANNEL", required_unless_present = "groups")]
     channels: Vec<String>,
@@ -49,8 +49,7 @@ impl SetState {
 }
 
 fn object(text: &str) -> Result<Value, Failure> {
-    let value: Value =
-        serde_json::from_str(text).context("--state is not JSON").map_err(Failure::Usage)?;
+    let value: Value = serde_json::from_str(text).context("--state is not JSON").map_err(Failure::Usage)?;
     if value.is_object() {
         Ok(value)
     } else {

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::table::{Cell, Table};
@@ -13,7 +12,7 @@ use crate::config::duration;
 
 /// What a field of an answer means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// A name, a number, a word.
     Text,
     /// JSON from outside: a state.
@@ -35,10 +34,10 @@ pub enum Kind {
 }
 
 /// A column: its heading, the field of each item (`a.b` for a field of a field) and what it means.
-pub type Column = (&'static str, &'static str, Kind);
+pub(super) type Column = (&'static str, &'static str, Kind);
 
 /// The items of a list as a table.
-pub fn table(items: &[Value], columns: &[Column]) -> Table {
+pub(super) fn table(items: &[Value], columns: &[Column]) -> Table {
     let headings: Vec<&str> = columns.iter().map(|(heading, _, _)| *heading).collect();
     let mut table = Table::new(&headings);
     for item in items {
@@ -48,17 +47,17 @@ pub fn table(items: &[Value], columns: &[Column]) -> Table {
 }
 
 /// The items of an answer; none where it has none.
-pub fn items<'a>(answer: &'a Value, name: &str) -> &'a [Value] {
+pub(super) fn items<'a>(answer: &'a Value, name: &str) -> &'a [Value] {
     field(answer, name).as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 /// A field by its path; null where it is missing.
-pub fn field<'a>(value: &'a Value, path: &str) -> &'a Value {
+pub(super) fn field<'a>(value: &'a Value, path: &str) -> &'a Value {
     path.split('.').try_fold(value, |value, name| value.get(name)).unwrap_or(&Value::Null)
 }
 
 /// One value as a table shows it.
-pub fn cell(value: &Value, kind: Kind) -> Cell {
+pub(super) fn cell(value: &Value, kind: Kind) -> Cell {
     if value.is_null() {
         return Cell::none();
     }
@@ -69,7 +68,7 @@ pub fn cell(value: &Value, kind: Kind) -> Cell {
 }
 
 /// One value in the middle of a sentence, not escaped.
-pub fn sentence(value: &Value, kind: Kind) -> String {
+pub(super) fn sentence(value: &Value, kind: Kind) -> String {
     let shown = match kind {
         Kind::Text | Kind::Json | Kind::Word => None,
         Kind::Flag => value.as_bool().map(|yes| if yes { "yes" } else { "no" }.to_owned()),
@@ -108,17 +107,17 @@ fn time(text: &str) -> Option<String> {
 }
 
 fn date_and_clock(text: &str) -> Option<(String, String)> {
-    let time = text.parse::<Timestamp>().ok()?.to_zoned(TimeZone::UTC);
+    let time: Timestamp = text.parse().ok()?;
     Some((time.strftime("%Y-%m-%d").to_string(), time.strftime("%H:%M:%S%.3f").to_string()))
 }
 
-/// `2026-11-24 14:03:05.120 … 14:03:07.300`; `until …` where nothing says when it was not yet so.
+/// `2026-11-24 14:03:05.120 … 14:03:07.300`; `by …` where nothing says when it was not yet so.
 fn window(value: &Value) -> Option<String> {
     let side = |name| value.get(name).and_then(Value::as_str).and_then(date_and_clock);
     match (side("not_before"), side("not_after")) {
         (Some((first, from)), Some((last, to))) if first == last => Some(format!("{first} {from} … {to}")),
         (Some((first, from)), Some((last, to))) => Some(format!("{first} {from} … {last} {to}")),
-        (None, Some((last, to))) => Some(format!("until {last} {to}")),
+        (None, Some((last, to))) => Some(format!("by {last} {to}")),
         (Some((first, from)), None) => Some(format!("from {first} {from}")),
         (None, None) => None,
     }
@@ -165,7 +164,10 @@ mod tests {
             window(json!({"not_before": not_before, "not_after": "2026-11-25T00:00:00.000Z"})),
             "2026-11-24 14:03:05.120 … 2026-11-25 00:00:00.000"
         );
-        assert_eq!(window(json!({"not_before": null, "not_after": not_before})), "until 2026-11-24 14:03:05.120");
+        assert_eq!(
+            window(json!({"not_before": null, "not_after": not_before})),
+            "by 2026-11-24 14:03:05.120"
+        );
     }
 
     #[test]

@@ -1,23 +1,23 @@
 //! Reads server-sent events as they come (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
 
 /// The longest event that is read, in bytes.
-pub const MAX_EVENT: usize = 4 * 1024 * 1024;
+pub(super) const MAX_EVENT: usize = 4 * 1024 * 1024;
 
 /// One event with data.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
+pub(super) struct Event {
     /// Its data; several lines are joined by newlines.
-    pub data: String,
+    pub(super) data: String,
 }
 
 /// An event is longer than [`MAX_EVENT`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an event of the stream is longer than {MAX_EVENT} bytes")]
-pub struct TooLong;
+pub(super) struct TooLong;
 
 /// The state between two pieces of a stream.
 #[derive(Debug, Clone, Default)]
-pub struct Reader {
+pub(super) struct Reader {
     line: Vec<u8>,
     data: Option<String>,
     id: Option<String>,
@@ -27,17 +27,17 @@ pub struct Reader {
 
 impl Reader {
     /// A stream that goes on after the event with this id.
-    pub fn after(last_id: Option<String>) -> Self {
+    pub(super) fn after(last_id: Option<String>) -> Self {
         Self { id: last_id.clone(), last_id, ..Self::default() }
     }
 
     /// The id of the last event that was read whole: where to go on.
-    pub fn last_id(&self) -> Option<&str> {
+    pub(super) fn last_id(&self) -> Option<&str> {
         self.last_id.as_deref()
     }
 
     /// Forgets a half-read event: the connection broke, and the next one sends it again.
-    pub fn broken(&mut self) {
+    pub(super) fn broken(&mut self) {
         *self = Self::after(self.last_id.take());
     }
 
@@ -46,7 +46,7 @@ impl Reader {
     /// # Errors
     ///
     /// [`TooLong`]; nothing more should be read then.
-    pub fn read(&mut self, piece: &[u8]) -> Result<Vec<Event>, TooLong> {
+    pub(super) fn read(&mut self, piece: &[u8]) -> Result<Vec<Event>, TooLong> {
         let mut events = Vec::new();
         for &byte in piece {
             let follows_return = std::mem::replace(&mut self.after_return, byte == b'\r');

@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// # Errors
 ///
 /// The system does not let signals be caught.
-pub async fn requested() -> io::Result<()> {
+pub(super) async fn requested() -> io::Result<()> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::select! {
         _ = interrupt.recv() => {}

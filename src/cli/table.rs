@@ -14,29 +14,29 @@ const NARROWEST: usize = 8;
 
 /// One field of a table, escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cell {
+pub(super) struct Cell {
     text: String,
     tone: Tone,
 }
 
 impl Cell {
     /// Text from anywhere.
-    pub fn new(tone: Tone, text: &str) -> Self {
+    pub(super) fn new(tone: Tone, text: &str) -> Self {
         Self { text: escape(text).into_owned(), tone }
     }
 
     /// Text from anywhere, in no special colour.
-    pub fn plain(text: &str) -> Self {
+    pub(super) fn plain(text: &str) -> Self {
         Self::new(Tone::Plain, text)
     }
 
     /// Nothing is known or nothing is there.
-    pub fn none() -> Self {
+    pub(super) fn none() -> Self {
         Self::new(Tone::Faint, "-")
     }
 
     /// The text, escaped, in its colour.
-    pub fn paint(&self, terminal: Terminal) -> String {
+    pub(super) fn paint(&self, terminal: Terminal) -> String {
         terminal.paint(self.tone, &self.text)
     }
 
@@ -47,24 +47,27 @@ impl Cell {
 
 /// Rows under headings.
 #[derive(Debug, Clone)]
-pub struct Table {
+pub(super) struct Table {
     headings: Vec<Cell>,
     rows: Vec<Vec<Cell>>,
 }
 
 impl Table {
     /// A table without rows.
-    pub fn new(headings: &[&str]) -> Self {
-        Self { headings: headings.iter().map(|text| Cell::new(Tone::Strong, text)).collect(), rows: Vec::new() }
+    pub(super) fn new(headings: &[&str]) -> Self {
+        Self {
+            headings: headings.iter().map(|text| Cell::new(Tone::Strong, text)).collect(),
+            rows: Vec::new(),
+        }
     }
 
     /// Adds a row. What it lacks on the right stays empty.
-    pub fn row(&mut self, cells: Vec<Cell>) {
+    pub(super) fn row(&mut self, cells: Vec<Cell>) {
         self.rows.push(cells);
     }
 
     /// The lines of the table, each ending with a newline.
-    pub fn render(&self, terminal: Terminal) -> String {
+    pub(super) fn render(&self, terminal: Terminal) -> String {
         let widths = self.widths(terminal.width);
         let lines = std::iter::once(&self.headings).chain(&self.rows);
         lines.map(|cells| line(cells, &widths, terminal)).collect()
@@ -143,13 +146,16 @@ mod tests {
     #[test]
     fn columns_are_aligned_by_what_a_terminal_shows() {
         let table = table(&[["こんにちは", "a", "1"], ["e\u{301}", "bob", "2"]]);
-        assert_eq!(table.render(PIPE), "CHANNEL     USER  N\nこんにちは  a     1\ne\u{301}           bob   2\n");
+        assert_eq!(
+            table.render(PIPE),
+            "CHANNEL     USER  N\nこんにちは  a     1\ne\u{301}           bob   2\n"
+        );
     }
 
     #[test]
     fn hostile_names_are_shown_not_obeyed() {
         let text = table(&[["\u{1b}[2J", "a\nb", "\u{202e}"]]).render(PIPE);
-        assert_eq!(text, "CHANNEL     USER      N\n\\u{1b}[2J  a\\u{a}b  \\u{202e}\n");
+        assert_eq!(text, "CHANNEL    USER     N\n\\u{1b}[2J  a\\u{a}b  \\u{202e}\n");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use clap::Args;
 use reqwest::Response;
 use serde_json::Value;
 
-use super::daemon::Daemon;
+use super::daemon::{Daemon, NoAnswer};
 use super::escape::escape;
 use super::events::{COLUMNS, Filter};
 use super::failure::Failure;
@@ -30,7 +30,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
   adsum tail
   adsum tail --channel lobby --kind join
   adsum tail --json | jq .user")]
-pub struct Tail {
+pub(super) struct Tail {
     #[command(flatten)]
     filter: Filter,
     /// Begin after the event with this id instead of now
@@ -42,14 +42,6 @@ pub struct Tail {
     daemon: Daemon,
 }
 
-/// How a connection ended.
-enum End {
-    /// It broke; the next may do better.
-    Broken(Failure),
-    /// Going on makes no sense.
-    Final(Failure),
-}
-
 impl Tail {
     pub(super) async fn run(self) -> Result<(), Failure> {
         tokio::select! {
@@ -58,63 +50,70 @@ impl Tail {
         }
     }
 
-    /// Follows until something makes it senseless.
+    /// Follows until going on makes no sense.
     async fn follow(&self) -> Failure {
         let mut reader = Reader::after(self.after.clone());
-        let mut response = match self.connect(&reader).await {
-            Ok(response) => response,
-            // Nothing was ever there: better said at once.
-            Err(End::Broken(failure) | End::Final(failure)) => return failure,
-        };
         let mut wait = FIRST_WAIT;
+        // Where nothing ever answered, it is better said at once.
+        let mut connection = self.connect(&reader).await.map_err(Failure::from);
         loop {
-            let end = match self.copy(response, &mut reader, &mut wait).await {
-                Ok(()) => Failure::failed("the daemon closed the stream"),
-                Err(End::Broken(failure)) => failure,
-                Err(End::Final(failure)) => return failure,
-            };
-            reader.broken();
-            response = match self.reconnect(&reader, end, &mut wait).await {
+            let response = match connection {
                 Ok(response) => response,
                 Err(failure) => return failure,
             };
+            let broken = match self.copy(response, &mut reader, &mut wait).await {
+                Ok(broken) => broken,
+                Err(failure) => return failure,
+            };
+            reader.broken();
+            connection = self.connect_again(&reader, broken, &mut wait).await;
         }
     }
 
-    async fn reconnect(&self, reader: &Reader, mut why: Failure, wait: &mut Duration) -> Result<Response, Failure> {
+    /// Prints the events of one connection until it breaks; says how. Other failures are for good.
+    async fn copy(
+        &self,
+        mut response: Response,
+        reader: &mut Reader,
+        wait: &mut Duration,
+    ) -> Result<String, Failure> {
         loop {
-            if let Failure::Failed(error) | Failure::Usage(error) = &why {
-                let error = format!("{error:#}");
-                eprintln!("connection lost: {}; trying again in {wait:.1?}", escape(&error));
+            let piece = match response.chunk().await {
+                Ok(Some(piece)) => piece,
+                Ok(None) => return Ok("the daemon closed the stream".to_owned()),
+                Err(error) => return Ok(format!("{:#}", anyhow::Error::from(error.without_url()))),
+            };
+            *wait = FIRST_WAIT;
+            for event in reader.read(&piece).map_err(anyhow::Error::from)? {
+                self.print(&event.data)?;
             }
-            // Not all at once after the daemon restarts.
+        }
+    }
+
+    /// Connects again, and again, with ever longer pauses.
+    async fn connect_again(
+        &self,
+        reader: &Reader,
+        mut broken: String,
+        wait: &mut Duration,
+    ) -> Result<Response, Failure> {
+        loop {
+            eprintln!("connection lost: {}; trying again in {wait:.1?}", escape(&broken));
+            // Not everybody at once after the daemon restarts.
             tokio::time::sleep(wait.mul_f64(0.75 + fastrand::f64() / 2.0)).await;
             *wait = (*wait * 2).min(LONGEST_WAIT);
             match self.connect(reader).await {
                 Ok(response) => return Ok(response),
-                Err(End::Broken(failure)) => why = failure,
-                Err(End::Final(failure)) => return Err(failure),
+                Err(NoAnswer { failure, may_pass: true }) => broken = failure.to_string(),
+                Err(no_answer) => return Err(no_answer.failure),
             }
         }
     }
 
-    async fn connect(&self, reader: &Reader) -> Result<Response, End> {
+    async fn connect(&self, reader: &Reader) -> Result<Response, NoAnswer> {
         let mut headers = vec![("accept", "text/event-stream")];
         headers.extend(reader.last_id().map(|id| ("last-event-id", id)));
         self.daemon.send(&["stream"], &self.filter.query(), &headers).await
-    }
-
-    /// Prints the events of one connection until it ends.
-    async fn copy(&self, mut response: Response, reader: &mut Reader, wait: &mut Duration) -> Result<(), End> {
-        let broken = |error: reqwest::Error| End::Broken(Failure::Failed(error.without_url().into()));
-        while let Some(piece) = response.chunk().await.map_err(broken)? {
-            *wait = FIRST_WAIT;
-            let events = reader.read(&piece).map_err(|error| End::Final(Failure::Failed(error.into())))?;
-            for event in events {
-                self.print(&event.data).map_err(|error| End::Final(error.into()))?;
-            }
-        }
-        Ok(())
     }
 
     fn print(&self, data: &str) -> io::Result<()> {
@@ -124,15 +123,20 @@ impl Tail {
         if self.format.is_json() {
             return print(&json::compact(data));
         }
-        let terminal = Terminal::of_stdout();
-        let mut line = cell(&event, Kind::Window).paint(terminal);
-        for (_, name, kind) in COLUMNS {
-            let value = field(&event, name);
-            if !value.is_null() {
-                let label = if name == "occupancy" { "occupancy " } else { "" };
-                line.push_str(&format!("  {label}{}", cell(value, kind).paint(terminal)));
-            }
-        }
-        print(&line)
+        print(&line(&event))
     }
+}
+
+/// An event as one line.
+pub(super) fn line(event: &Value) -> String {
+    let terminal = Terminal::of_stdout();
+    let mut line = cell(event, Kind::Window).paint(terminal);
+    for (_, name, kind) in COLUMNS {
+        let value = field(event, name);
+        if !value.is_null() {
+            line.push_str(if name == "occupancy" { "  occupancy " } else { "  " });
+            line.push_str(&cell(value, kind).paint(terminal));
+        }
+    }
+    line
 }

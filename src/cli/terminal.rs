@@ -4,16 +4,16 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 /// What is known of standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terminal {
+pub(super) struct Terminal {
     /// How many columns a line has; `None` where lines may be of any length (a file, a pipe).
-    pub width: Option<usize>,
+    pub(super) width: Option<usize>,
     /// Whether colours are wanted.
-    pub colours: bool,
+    pub(super) colours: bool,
 }
 
 /// What a piece of text means, said by its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tone {
+pub(super) enum Tone {
     /// Nothing special.
     Plain,
     /// Headings.
@@ -30,7 +30,7 @@ pub enum Tone {
 
 impl Terminal {
     /// Standard output, as the system and the environment describe it. <https://no-color.org>
-    pub fn of_stdout() -> Self {
+    pub(super) fn of_stdout() -> Self {
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_terminal = io::stdout().is_terminal();
         let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
@@ -41,7 +41,7 @@ impl Terminal {
     }
 
     /// `text` in the colour of its tone.
-    pub fn paint(self, tone: Tone, text: &str) -> String {
+    pub(super) fn paint(self, tone: Tone, text: &str) -> String {
         let code = match tone {
             _ if !self.colours => return text.to_owned(),
             Tone::Plain => return text.to_owned(),
@@ -60,7 +60,7 @@ impl Terminal {
 /// # Errors
 ///
 /// What the system says; a closed pipe too.
-pub fn print(text: &str) -> io::Result<()> {
+pub(super) fn print(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
     if !text.ends_with('\n') {

@@ -11,8 +11,11 @@ use super::show::{Column, Kind, cell, field, items};
 use super::table::{Cell, Table};
 use super::terminal::Tone;
 
-const COLUMNS: [Column; 3] =
-    [("CHANNEL", "channel", Kind::Text), ("USER", "user", Kind::Text), ("JOINED (UTC)", "joined", Kind::Window)];
+const COLUMNS: [Column; 3] = [
+    ("CHANNEL", "channel", Kind::Text),
+    ("USER", "user", Kind::Text),
+    ("JOINED (UTC)", "joined", Kind::Window),
+];
 
 /// List visits: one user's stay in one channel, from its join to its leave
 ///
@@ -22,7 +25,7 @@ const COLUMNS: [Column; 3] =
   adsum visits --user alice --from -7d
   adsum visits --channel lobby --open
   adsum visits --channel lobby --merge 30s")]
-pub struct Visits {
+pub(super) struct Visits {
     /// Only of this channel
     #[arg(long)]
     channel: Option<String>,
@@ -69,7 +72,8 @@ fn write(answer: &Value, page: &mut Page) {
         let headings: Vec<&str> = headings.chain(["LEFT (UTC)", "STAYED", "GAPS"]).collect();
         let mut table = Table::new(&headings);
         for visit in visits {
-            let mut row: Vec<Cell> = COLUMNS.iter().map(|(_, name, kind)| cell(field(visit, name), *kind)).collect();
+            let mut row: Vec<Cell> =
+                COLUMNS.iter().map(|(_, name, kind)| cell(field(visit, name), *kind)).collect();
             row.push(match field(visit, "left") {
                 Value::Null => Cell::new(Tone::Good, "not seen leaving"),
                 left => cell(left, Kind::Window),

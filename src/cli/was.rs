@@ -15,7 +15,7 @@ use super::show::{Kind, field, sentence};
 #[command(after_help = "Examples:
   adsum was alice lobby --at 2026-11-24T14:03:00Z
   adsum was alice lobby --at -20m --json")]
-pub struct Was {
+pub(super) struct Was {
     /// The user
     user: String,
     /// The channel
@@ -46,7 +46,10 @@ impl Was {
             at => format!("{} UTC", sentence(at, Kind::Time)),
         };
         let (user, channel) = (&self.user, &self.channel);
-        page.word_and_line(field(answer, "present"), &format!(": {user} in {channel} at {at}, as PubNub knew it"));
+        page.word_and_line(
+            field(answer, "present"),
+            &format!(": {user} in {channel} at {at}, as PubNub knew it"),
+        );
         page.field(answer, "because", "because", Kind::Text);
         page.field(answer, "code", "code", Kind::Text);
         page.field(answer, "joined (UTC)", "visit.joined", Kind::Window);

@@ -13,7 +13,7 @@ use super::output::Format;
 #[command(after_help = "Examples:
   adsum where-now alice --subscribe-key sub-c-…
   adsum where-now --json")]
-pub struct WhereNow {
+pub(super) struct WhereNow {
     /// The user [default: pubnub.user_id]
     #[arg(value_name = "UUID")]
     user: Option<String>,

@@ -18,14 +18,14 @@ const COLUMNS: [Column; 4] = [
 
 /// List who is, or was, in a channel, as a daemon recorded it
 ///
-/// Without --at the answer is about the last good observation. SINCE is the window in which the user came; `until …` means that
+/// Without --at the answer is about the last good observation. SINCE is the window in which the user came; `by …` means that
 /// nothing proves when. A user whose presence at that time is not certain is listed as unknown.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   adsum who lobby
   adsum who lobby --at 2026-11-24T14:03:00Z
   adsum who lobby --at -2h --json")]
-pub struct Who {
+pub(super) struct Who {
     /// The channel
     channel: String,
     /// The time asked about: RFC 3339 (2026-11-24T14:03:05Z) or relative (-2h)
@@ -52,9 +52,14 @@ impl Who {
             occupancy => sentence(occupancy, Kind::Range),
         };
         let at = sentence(field(answer, "at"), Kind::Time);
-        page.line(&format!("{} at {at} UTC: occupancy {occupancy}", self.channel));
+        // A question about a time of the past is no older than the answer.
+        let age = match field(answer, "age_s") {
+            age if self.at.is_none() && !age.is_null() => format!(" ({} ago)", sentence(age, Kind::Seconds)),
+            _ => String::new(),
+        };
+        page.line(&format!("{} at {at} UTC{age}: occupancy {occupancy}", self.channel));
         if *field(answer, "observed") == Value::Bool(false) {
-            page.line("The channel was not observed at that time.");
+            page.line("The users of the channel were not observed at that time.");
         }
         page.table(items(answer, "items"), &COLUMNS, "No user is listed.");
         page.footer(answer);

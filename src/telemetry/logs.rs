@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _};
 use tracing_subscriber::EnvFilter;
 
 /// The environment variable that says what is logged.
-pub const VARIABLE: &str = "ADSUM_LOG";
+const VARIABLE: &str = "ADSUM_LOG";
 
 /// What is logged where `ADSUM_LOG` says nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

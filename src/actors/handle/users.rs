@@ -102,7 +102,7 @@ impl Adsum {
             if !history.knows_user(&user)? {
                 return Err(AskError::UnknownUser(user));
             }
-            let known = states.states_of(&user, MAX_STATES);
+            let known = states.states_of(&user, None, MAX_STATES);
             known.map_err(|error| crate::history::HistoryError::Unavailable(error.to_string()).into())
         })
         .await

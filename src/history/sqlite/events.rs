@@ -121,9 +121,9 @@ fn first_seq(tx: &Transaction<'_>, channel_id: i64, after: EventId, from: i64) -
 
 /// See [`crate::history::History::state_at`].
 pub(super) fn state_at(tx: &Transaction<'_>, visit: &Visit, at: Time) -> Result<StateAt> {
-    let last = StateAt { state: visit.state.clone(), since: visit.state_since };
-    if last.since.is_none_or(|since| since.not_after <= at) {
-        return Ok(last);
+    let now = StateAt { state: visit.state.clone(), since: visit.state_since };
+    if now.since.is_none_or(|since| since.not_after <= at) {
+        return Ok(now);
     }
     let numbers = channel_number(tx, &visit.channel)?.zip(user_number(tx, &visit.user)?);
     let Some((channel_id, user_id)) = numbers else { return Ok(StateAt::default()) };

@@ -43,14 +43,14 @@ const GONE: &str =
 impl Chunk<'_> {
     /// All of the channels whose watch ended before `before`.
     fn channels(&mut self, before: Time) -> Result<()> {
-        let gone: Vec<i64> = {
-            let mut list = self.tx.prepare_cached(&format!("{GONE} LIMIT ?3"))?;
-            let unwatched = codes::reason_code(GapReason::Unwatched);
-            let rows = list
-                .query_map(params![before, unwatched, codes::limit_code(self.left)], |row| row.get(0))?
-                .collect::<rusqlite::Result<_>>()?;
-            rows
-        };
+        let gone: Vec<i64> = self
+            .tx
+            .prepare_cached(&format!("{GONE} LIMIT ?3"))?
+            .query_map(
+                params![before, codes::reason_code(GapReason::Unwatched), codes::limit_code(self.left)],
+                |row| row.get(0),
+            )?
+            .collect::<rusqlite::Result<_>>()?;
         for channel in gone {
             self.channel(channel)?;
         }

@@ -50,15 +50,13 @@ struct Readers {
 }
 
 impl Sqlite {
-    /// Opens the history that `url` (`sqlite:data/history.db`, or a path) names. Makes its folder and the file where
-    /// they are missing; brings an old file up to date.
+    /// Opens the history in a file. Makes its folder and the file where they are missing; brings an old file up to date.
     ///
     /// # Errors
     /// [`HistoryError::TooNew`] if a newer adsum wrote it, [`HistoryError::Damaged`] if it is no history,
     /// [`HistoryError::Unavailable`] if it cannot be opened now. The messages name the file.
-    pub fn open(url: &str) -> Result<Self> {
-        let path = open::path_of(url)?;
-        Self::open_path(&path).map_err(|error| error.of_file(&path))
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::open_path(path).map_err(|error| error.of_file(path))
     }
 
     fn open_path(path: &Path) -> Result<Self> {
@@ -171,7 +169,7 @@ impl History for Sqlite {
     }
 
     fn event_ids(&self) -> Result<(EventId, EventId)> {
-        self.read(|tx| channels::event_ids(tx))
+        self.read(channels::event_ids)
     }
 
     fn visits(&self, query: &VisitQuery) -> Result<Vec<Visit>> {
@@ -197,7 +195,7 @@ impl History for Sqlite {
     }
 
     fn watches(&self) -> Result<Vec<String>> {
-        self.read(|tx| channels::watches(tx))
+        self.read(channels::watches)
     }
 
     fn add_watch(&self, watch: &str) -> Result<bool> {
@@ -215,6 +213,6 @@ impl History for Sqlite {
     }
 
     fn kept_since(&self) -> Result<Option<Time>> {
-        self.read(|tx| channels::kept_since(tx))
+        self.read(channels::kept_since)
     }
 }

@@ -1,6 +1,6 @@
 //! Opening the file: folders, pragmas, migrations, and the refusal of what is no history or a newer one.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
@@ -23,16 +23,6 @@ const STATEMENTS: usize = 64;
 
 /// How many bytes of the write-ahead log stay on disk when it is empty.
 const WAL_KEPT: i64 = 64 << 20;
-
-/// The file that a URL (`sqlite:data/history.db`) or a plain path names.
-pub(super) fn path_of(url: &str) -> Result<PathBuf> {
-    let path = url.strip_prefix("sqlite:").unwrap_or(url);
-    let path = path.strip_prefix("//").unwrap_or(path);
-    if path.is_empty() {
-        return Err(HistoryError::Unavailable(format!("{url:?} names no file")));
-    }
-    Ok(PathBuf::from(path))
-}
 
 /// The writing connection; makes folders and the file, and migrates it.
 pub(super) fn writer(path: &Path) -> Result<Connection> {

@@ -113,13 +113,12 @@ impl Proven {
         channel_id: i64,
         listed: Option<Moment>,
     ) -> Result<Option<Moment>> {
-        let complete = match self.complete.get(&channel_id) {
-            Some(complete) => *complete,
-            None => {
-                let complete = Standing::of(tx, channel_id)?.and_then(|standing| standing.complete);
-                self.complete.insert(channel_id, complete);
-                complete
-            }
+        let complete = if let Some(complete) = self.complete.get(&channel_id) {
+            *complete
+        } else {
+            let complete = Standing::of(tx, channel_id)?.and_then(|standing| standing.complete);
+            self.complete.insert(channel_id, complete);
+            complete
         };
         Ok(complete.into_iter().chain(listed).max_by_key(|moment| (moment.latest, moment.earliest)))
     }

@@ -199,7 +199,7 @@ impl<'tx> Statements<'tx> {
         let (listed_earliest, listed_latest) = codes::moment_codes(listed);
         let (shown_earliest, shown_latest) = codes::moment_codes(shown);
         if matches!(event.kind, EventKind::State | EventKind::Settled) {
-            let changed = self.state.execute(params![
+            let updated = self.state.execute(params![
                 row.channel_id,
                 row.user_id,
                 state,
@@ -210,7 +210,7 @@ impl<'tx> Statements<'tx> {
                 shown_earliest,
                 shown_latest,
             ])?;
-            return one_visit(changed, event);
+            return one_visit(updated, event);
         }
         let (since_from, since_to) =
             if event.state.is_known() { (not_before, Some(not_after)) } else { (None, None) };

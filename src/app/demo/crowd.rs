@@ -1,0 +1,156 @@
+//! Simulated people: they come, stay, change their state, move on, flap, or vanish without a word.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tracing::debug;
+
+use crate::pubnub::{Client, ClientConfig, Error};
+
+/// How many there are.
+pub const PEOPLE: usize = 300;
+
+/// Where they go.
+pub const CHANNELS: [&str; 12] = [
+    "lobby", "stage", "support", "kitchen", "class.math", "class.art", "game.1", "game.2", "game.3", "fleet.eu",
+    "fleet.us", "vip",
+];
+
+const NAMES: [&str; 20] = [
+    "ada", "bob", "chen", "dana", "edgar", "fatima", "grace", "hugo", "ines", "jun", "kofi", "lena", "mateo", "noor",
+    "olga", "priya", "quinn", "rosa", "sven", "tariq",
+];
+
+const MOODS: [&str; 6] = ["typing", "listening", "away", "hand raised", "presenting", "idle"];
+
+/// Whoever vanishes is gone after so many seconds, by the presence timeout that the client asks for.
+const TIMEOUT: u32 = 12;
+
+/// A heartbeat this often keeps somebody there.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
+
+/// How somebody behaves.
+#[derive(Clone, Copy, Debug)]
+enum Manner {
+    /// Stays for minutes in one channel.
+    Regular,
+    /// Stays shortly, then goes to another channel.
+    Wanderer,
+    /// Comes and goes within seconds, as on a bad line.
+    Flapper,
+    /// Ends without leaving.
+    Vanisher,
+}
+
+impl Manner {
+    fn of(number: usize) -> Self {
+        match number % 20 {
+            0 => Self::Flapper,
+            1 | 2 => Self::Vanisher,
+            3..=8 => Self::Wanderer,
+            _ => Self::Regular,
+        }
+    }
+
+    /// From how many seconds to how many a stay lasts, and an absence.
+    fn seconds(self) -> ((f64, f64), (f64, f64)) {
+        match self {
+            Self::Regular => ((60.0, 400.0), (20.0, 120.0)),
+            Self::Wanderer => ((15.0, 60.0), (1.0, 10.0)),
+            Self::Flapper => ((1.0, 6.0), (1.0, 8.0)),
+            Self::Vanisher => ((20.0, 90.0), (20.0, 60.0)),
+        }
+    }
+}
+
+/// Everybody, until dropped.
+pub struct Crowd {
+    _people: JoinSet<()>,
+}
+
+impl Crowd {
+    /// Lets everybody live on an origin.
+    ///
+    /// # Errors
+    /// The client cannot be made.
+    pub fn start(origin: &str, subscribe_key: &str) -> anyhow::Result<Self> {
+        let config = ClientConfig::new(subscribe_key, "crowd");
+        let client = Client::new(ClientConfig { origin: origin.to_owned(), ..config })?;
+        let mut people = JoinSet::new();
+        for number in 0..PEOPLE {
+            people.spawn_local(Person::new(number, client.clone()).live());
+        }
+        Ok(Self { _people: people })
+    }
+}
+
+struct Person {
+    id: String,
+    manner: Manner,
+    home: usize,
+    client: Client,
+}
+
+impl Person {
+    fn new(number: usize, client: Client) -> Self {
+        let name = NAMES.get(number % NAMES.len()).copied().unwrap_or("somebody");
+        // The first channels are the popular ones.
+        let home = fastrand::usize(0..CHANNELS.len()).min(fastrand::usize(0..CHANNELS.len()));
+        Self { id: format!("{name}.{:02}", number / NAMES.len()), manner: Manner::of(number), home, client }
+    }
+
+    async fn live(mut self) {
+        let ((stay_least, stay_most), (away_least, away_most)) = self.manner.seconds();
+        pause(between(0.0, away_most)).await;
+        loop {
+            if let Err(error) = self.stay(between(stay_least, stay_most)).await {
+                debug!(user = self.id, %error, "somebody in the crowd could not go on");
+            }
+            pause(between(away_least, away_most)).await;
+            if matches!(self.manner, Manner::Wanderer) {
+                self.home = fastrand::usize(0..CHANNELS.len());
+            }
+        }
+    }
+
+    /// One stay, from the first heartbeat to the leave.
+    async fn stay(&self, mut left: Duration) -> Result<(), Error> {
+        let channel = CHANNELS.get(self.home).copied().unwrap_or("lobby");
+        let mut mood = state();
+        self.heartbeat(channel, &mood).await?;
+        while left > HEARTBEAT_EVERY {
+            pause(HEARTBEAT_EVERY).await;
+            left -= HEARTBEAT_EVERY;
+            if fastrand::u8(0..12) == 0 {
+                mood = state();
+                self.client.set_state().channels([channel]).user_id(&self.id).state(mood.clone()).execute().await?;
+            }
+            self.heartbeat(channel, &mood).await?;
+        }
+        pause(left).await;
+        if matches!(self.manner, Manner::Vanisher) {
+            pause(Duration::from_secs(u64::from(TIMEOUT))).await;
+            return Ok(());
+        }
+        self.client.leave().channels([channel]).user_id(&self.id).execute().await
+    }
+
+    async fn heartbeat(&self, channel: &str, mood: &Value) -> Result<(), Error> {
+        let heartbeat = self.client.heartbeat().channels([channel]).user_id(&self.id).heartbeat(TIMEOUT);
+        heartbeat.state(channel, mood.clone()).execute().await
+    }
+}
+
+fn state() -> Value {
+    let mood = MOODS.get(fastrand::usize(0..MOODS.len())).copied().unwrap_or("idle");
+    json!({ "mood": mood })
+}
+
+fn between(least: f64, most: f64) -> Duration {
+    Duration::from_secs_f64(least + (most - least) * fastrand::f64())
+}
+
+async fn pause(span: Duration) {
+    tokio::time::sleep(span).await;
+}

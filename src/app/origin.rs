@@ -1,0 +1,25 @@
+//! `adsum origin`: only the embedded Presence API server.
+
+use anyhow::Context as _;
+
+use super::{parts, until};
+use crate::config::Config;
+use crate::origin::Origin;
+
+/// Runs the embedded origin until a signal stops it.
+///
+/// # Errors
+/// It cannot listen, or fails.
+pub async fn origin(config: Config) -> anyhow::Result<()> {
+    let listen = config.origin.listen;
+    let origin = Origin::bind(parts::origin_settings(&config)).with_context(|| format!("cannot listen on {listen}"))?;
+    println!("origin: http://{}", origin.local_addr());
+    let handle = origin.handle();
+    let mut running = tokio::task::spawn_local(origin.run());
+    tokio::select! {
+        ended = &mut running => return Ok(ended??),
+        signal = until::signalled() => signal?,
+    }
+    handle.stop();
+    until::stop(async { drop(running.await) }).await
+}

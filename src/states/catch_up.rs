@@ -1,0 +1,130 @@
+//! Taking over events. Each page of them and the checkpoint after it are written in one batch, so the folder is always
+//! at some event of its history, also after a crash.
+
+use hashbrown::HashMap;
+use sled::Batch;
+
+use super::record::{CHECKPOINT_KEY, Checkpoint, Entry, key, read, write};
+use super::{Result, States};
+use crate::domain::event::{EventId, EventKind, Recorded};
+use crate::domain::time::Time;
+use crate::domain::visit::Visit;
+use crate::history::{EventQuery, History, VisitCursor, VisitQuery};
+
+/// See [`States::catch_up`].
+pub(super) fn catch_up(states: &States, history: &dyn History, page: usize) -> Result<usize> {
+    let (newest, expired) = history.event_ids()?;
+    let kept = checkpoint(states)?.filter(|kept| kept.history == history.id());
+    let mut after = match kept {
+        // Nothing between was forgotten.
+        Some(kept) if (expired..=newest).contains(&kept.event) => kept.event,
+        _ => begin_anew(states, history, expired, page)?,
+    };
+    let mut taken = 0;
+    loop {
+        let events = history.events(&EventQuery { after, limit: page, ..EventQuery::default() })?;
+        let Some(last) = events.last() else { return Ok(taken) };
+        after = last.id;
+        taken += events.len();
+        apply(states, history.id(), &events)?;
+    }
+}
+
+fn checkpoint(states: &States) -> Result<Option<Checkpoint>> {
+    let kept = states.db.get(CHECKPOINT_KEY).map_err(|error| states.failed(error))?;
+    kept.map(|bytes| read(&bytes).map_err(|reason| states.damaged(reason))).transpose()
+}
+
+/// Forgets everything and takes over the visits that last: some may have begun before the events that are kept. Gives
+/// the event to go on after.
+fn begin_anew(states: &States, history: &dyn History, expired: EventId, page: usize) -> Result<EventId> {
+    states.clear()?;
+    let mut query = VisitQuery { open: Some(true), limit: page, ..VisitQuery::default() };
+    // Without a forgotten event each visit's beginning will be among the events.
+    while expired > 0 {
+        let visits = history.visits(&query)?;
+        let Some(last) = visits.last() else { break };
+        query.after = Some(VisitCursor {
+            joined: last.joined.not_after,
+            channel: last.channel.clone(),
+            opened: last.opened,
+        });
+        let mut changes = Changes::new(states);
+        for visit in &visits {
+            changes.lasts(visit);
+        }
+        changes.write(None)?;
+    }
+    Changes::new(states).write(Some(&Checkpoint { history: history.id().to_owned(), event: expired }))?;
+    Ok(expired)
+}
+
+fn apply(states: &States, history: &str, events: &[Recorded]) -> Result<()> {
+    let mut changes = Changes::new(states);
+    for event in events {
+        changes.event(event)?;
+    }
+    let Some(last) = events.last() else { return Ok(()) };
+    changes.write(Some(&Checkpoint { history: history.to_owned(), event: last.id }))
+}
+
+/// Entries that change, to be written at once.
+struct Changes<'a> {
+    states: &'a States,
+    entries: HashMap<Vec<u8>, Entry>,
+}
+
+impl<'a> Changes<'a> {
+    fn new(states: &'a States) -> Self {
+        Self { states, entries: HashMap::new() }
+    }
+
+    /// A known state replaces the last one. An unknown one does not: then only the presence changes, if there is an
+    /// entry at all.
+    fn event(&mut self, event: &Recorded) -> Result<()> {
+        let key = key(&event.user, &event.channel);
+        if event.kind == EventKind::Leave {
+            return self.present(key, false);
+        }
+        match Entry::new(&event.state, event.window.not_after) {
+            Some(entry) => {
+                self.entries.insert(key, entry);
+                Ok(())
+            }
+            None => self.present(key, true),
+        }
+    }
+
+    fn present(&mut self, key: Vec<u8>, present: bool) -> Result<()> {
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.present = present;
+            return Ok(());
+        }
+        let kept = self.states.db.get(&key).map_err(|error| self.states.failed(error))?;
+        if let Some(bytes) = kept {
+            let mut entry: Entry = read(&bytes).map_err(|reason| self.states.damaged(reason))?;
+            entry.present = present;
+            self.entries.insert(key, entry);
+        }
+        Ok(())
+    }
+
+    /// A visit that lasts, with the state it has now.
+    fn lasts(&mut self, visit: &Visit) {
+        let observed_at: Option<Time> = visit.state_since.map(|since| since.not_after);
+        if let Some(entry) = observed_at.and_then(|at| Entry::new(&visit.state, at)) {
+            self.entries.insert(key(&visit.user, &visit.channel), entry);
+        }
+    }
+
+    fn write(self, checkpoint: Option<&Checkpoint>) -> Result<()> {
+        let mut batch = Batch::default();
+        for (key, entry) in self.entries {
+            batch.insert(key, write(&entry).map_err(|reason| self.states.damaged(reason))?);
+        }
+        if let Some(checkpoint) = checkpoint {
+            batch.insert(CHECKPOINT_KEY, write(checkpoint).map_err(|reason| self.states.damaged(reason))?);
+        }
+        self.states.db.apply_batch(batch).map_err(|error| self.states.failed(error))
+    }
+}
