@@ -18,7 +18,7 @@ use sha2::Sha256;
 use super::problem::{Code, Problem};
 
 /// The one address that everybody may ask: it says no more than that adsum runs.
-pub const OPEN_TO_ALL: &str = "/healthz";
+pub(crate) const OPEN_TO_ALL: &str = "/healthz";
 
 /// What a token is compared by: equal for equal tokens, of one length, compared in constant time.
 type Print = hmac::digest::CtOutput<Hmac<Sha256>>;
@@ -29,14 +29,14 @@ fn print(token: &[u8]) -> Option<Print> {
 }
 
 /// Who may ask.
-pub struct Access {
+pub(crate) struct Access {
     /// Of every token; none means that only this machine may ask.
     tokens: Vec<Print>,
 }
 
 impl Access {
     /// Lets in whoever has one of the tokens; without any, whoever is on this machine.
-    pub fn new(tokens: &[SecretString]) -> Self {
+    pub(crate) fn new(tokens: &[SecretString]) -> Self {
         Self { tokens: tokens.iter().filter_map(|token| print(token.expose_secret().as_bytes())).collect() }
     }
 
@@ -121,7 +121,7 @@ fn is_port(text: &str) -> bool {
 ///
 /// # Errors
 /// Those of the service inside.
-pub async fn check(
+pub(crate) async fn check(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {

@@ -15,10 +15,10 @@ use crate::domain::time::Time;
 use crate::history::VisitCursor;
 
 /// The longest cursor taken, in bytes: a name of the longest kind, escaped as JSON does at worst, fits.
-pub const MAX_CURSOR_BYTES: usize = 16 * 1024;
+pub(crate) const MAX_CURSOR_BYTES: usize = 16 * 1024;
 
 /// A list that goes on at a position.
-pub trait Cursor: Sized {
+pub(crate) trait Cursor: Sized {
     /// As text.
     fn encode(&self) -> String;
 
@@ -97,11 +97,11 @@ impl Cursor for (Time, ChannelName) {
 /// Where a list of occupants goes on. A relative `at` would be another moment for every page, so the moment of the
 /// first page goes with the cursor.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct OccupantCursor {
+pub(crate) struct OccupantCursor {
     /// The moment, if one was asked about.
-    pub at: Option<Time>,
+    pub(crate) at: Option<Time>,
     /// The last user listed.
-    pub user: UserId,
+    pub(crate) user: UserId,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -125,9 +125,9 @@ impl Cursor for OccupantCursor {
 /// Where a list in order of text goes on: channels, watches.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TextCursor {
+pub(crate) struct TextCursor {
     /// The last one listed.
-    pub text: Vec<String>,
+    pub(crate) text: Vec<String>,
 }
 
 impl Cursor for TextCursor {

@@ -23,16 +23,16 @@ use crate::domain::event::{EventId, Recorded};
 use crate::history::EventQuery;
 
 /// How often a silent stream says that it is alive (SPEC section 3).
-pub const HEARTBEAT: Duration = Duration::from_secs(15);
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// A chunk of text ends with the event that reaches this length.
-pub const MAX_CHUNK_BYTES: usize = 16 * 1024;
+pub(crate) const MAX_CHUNK_BYTES: usize = 16 * 1024;
 
 /// How many events are read from the history at once.
 const PAGE: usize = 100;
 
 /// Where events are read from.
-pub trait Source {
+pub(crate) trait Source {
     /// One page of them.
     async fn page(&self, query: EventQuery) -> Result<Page<Recorded, EventId>, AskError>;
 }
@@ -44,15 +44,15 @@ impl Source for Adsum {
 }
 
 /// What keeps a feed going, and ends it.
-pub struct Seat {
+pub(crate) struct Seat {
     /// Turns true when the server stops.
-    pub stopping: watch::Receiver<bool>,
+    pub(crate) stopping: watch::Receiver<bool>,
     /// One of the streams that are allowed; given back when the feed is dropped.
-    pub permit: Option<OwnedSemaphorePermit>,
+    pub(crate) _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// One reader's stream of events.
-pub struct Feed<S> {
+pub(crate) struct Feed<S> {
     source: S,
     live: Receiver<Arc<[Recorded]>>,
     /// Which events; `after` is how far the feed has come.
@@ -69,7 +69,7 @@ pub struct Feed<S> {
 
 impl<S: Source> Feed<S> {
     /// Goes on after `query.after`: through the history if that lies `behind`, otherwise with what comes.
-    pub fn new(
+    pub(crate) fn new(
         source: S,
         live: Receiver<Arc<[Recorded]>>,
         query: EventQuery,
@@ -84,7 +84,7 @@ impl<S: Source> Feed<S> {
 
     /// The next piece of text; `None` at the end. The first one tells where the feed begins, so that a reader who
     /// loses the connection before the first event can go on from there.
-    pub async fn next(&mut self) -> Option<Bytes> {
+    pub(crate) async fn next(&mut self) -> Option<Bytes> {
         if self.said.is_none() {
             self.said = Some(self.query.after);
             return Some(format!("id: {}\n\n", self.query.after).into());
@@ -226,7 +226,7 @@ mod tests {
         fn feed(&self, after: EventId, behind: bool) -> (Feed<Self>, watch::Sender<bool>) {
             let (stop, stopping) = watch::channel(false);
             let query = EventQuery { after, ..EventQuery::default() };
-            let seat = Seat { stopping, permit: None };
+            let seat = Seat { stopping, _permit: None };
             (Feed::new(self.clone(), self.1.subscribe(), query, behind, seat), stop)
         }
     }
@@ -252,8 +252,9 @@ mod tests {
         let mut ids = Vec::new();
         while ids.last() != Some(&until) {
             let text = String::from_utf8(feed.next().await.unwrap().to_vec()).unwrap();
-            let events = text.split("\n\n").filter(|event| event.contains("\ndata: "));
-            ids.extend(events.map(|event| event[4..event.find('\n').unwrap()].parse::<EventId>().unwrap()));
+            let lines = text.split("\n\n").filter(|event| event.contains("\ndata: "));
+            let id = |event: &str| event.lines().next().unwrap().strip_prefix("id: ").unwrap().parse();
+            ids.extend(lines.map(|event| -> EventId { id(event).unwrap() }));
         }
         ids
     }
@@ -283,7 +284,7 @@ mod tests {
         // Committed after the feed subscribed and before it read: they come both ways.
         record.commit(joins(251..=260));
         feed.next().await.unwrap();
-        let mut seen = ids(&mut feed, 120).await.to_vec();
+        let mut seen = ids(&mut feed, 103).await;
         record.commit(joins(261..=270));
         seen.extend(ids(&mut feed, 270).await);
         assert_eq!(seen, (4..=270).collect::<Vec<_>>());

@@ -130,7 +130,7 @@ impl Api {
         .run();
         let handle = server.handle();
         tokio::select! {
-            served = server => served,
+            end = server => end,
             never = accompany(handle, stopping) => match never {},
         }
     }

@@ -43,21 +43,20 @@ use super::routes;
     ),
     modifiers(&Problems, &Token)
 )]
-pub struct Description;
+pub(crate) struct Description;
 
 /// Every operation may end in a problem.
 struct Problems;
 
 impl Modify for Problems {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        let codes: String = Code::ALL
-            .iter()
-            .map(|code| format!("\n| `{}` | {} | {} |", code.as_str(), code.status().as_u16(), code.title()))
-            .collect();
+        let row =
+            |code: &Code| format!("| `{}` | {} | {} |", code.as_str(), code.status().as_u16(), code.title());
+        let rows: Vec<String> = Code::ALL.iter().map(row).collect();
         let description = openapi.info.description.get_or_insert_default();
         description.push_str("\n\nEvery error is a problem (RFC 9457) with one of these codes:\n\n");
-        description.push_str("| code | status | meaning |\n| --- | --- | --- |");
-        description.push_str(&codes);
+        description.push_str("| code | status | meaning |\n| --- | --- | --- |\n");
+        description.push_str(&rows.join("\n"));
         for item in openapi.paths.paths.values_mut() {
             let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
             for operation in operations.into_iter().flatten() {

@@ -3,7 +3,7 @@
 use super::cursor::{Cursor, TextCursor};
 
 /// One page of `items` in order of `key`: at most `limit` of those after the cursor, and the cursor of the next page.
-pub fn page<T>(
+pub(crate) fn page<T>(
     items: Vec<T>,
     key: impl Fn(&T) -> Vec<String>,
     after: Option<&TextCursor>,

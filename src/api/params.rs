@@ -20,13 +20,13 @@ use crate::domain::time::Time;
 use crate::domain::watch::Target;
 
 /// How many items a list has unless asked otherwise.
-pub const DEFAULT_LIMIT: usize = 100;
+pub(crate) const DEFAULT_LIMIT: usize = 100;
 
 /// How many items a list has at most.
-pub const MAX_LIMIT: usize = 1000;
+pub(crate) const MAX_LIMIT: usize = 1000;
 
 /// The parameters of a request's query, each known, given once and in valid UTF-8.
-pub struct Query<T>(pub T);
+pub(crate) struct Query<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + IntoParams> FromRequest for Query<T> {
     type Error = Problem;
@@ -72,7 +72,7 @@ fn decode_form(text: &str) -> Option<String> {
 }
 
 /// A kind of name that requests give.
-pub trait Name: Sized {
+pub(crate) trait Name: Sized {
     /// What it names.
     const WHAT: &'static str;
 
@@ -99,7 +99,7 @@ names!(ChannelName: "channel", UserId: "user", Target: "channel");
 
 /// The name in a path: always the third segment (`/v1/channels/{channel}/occupants`). It is taken from the path as it
 /// was sent, because a router decodes before it matches and replaces what is not UTF-8.
-pub struct PathName<N>(pub N);
+pub(crate) struct PathName<N>(pub(crate) N);
 
 impl<N: Name> FromRequest for PathName<N> {
     type Error = Problem;
@@ -122,7 +122,7 @@ fn name_in_path<N: Name>(path: &str) -> Result<N, Problem> {
 ///
 /// # Errors
 /// [`Code::BadName`].
-pub fn name<N: Name>(text: &str) -> Result<N, Problem> {
+pub(crate) fn name<N: Name>(text: &str) -> Result<N, Problem> {
     N::parse(text).map_err(|error| Problem::new(Code::BadName, format!("the {} {error}", N::WHAT)))
 }
 
@@ -130,7 +130,7 @@ pub fn name<N: Name>(text: &str) -> Result<N, Problem> {
 ///
 /// # Errors
 /// [`Code::BadName`].
-pub fn optional_name<N: Name>(text: Option<&String>) -> Result<Option<N>, Problem> {
+pub(crate) fn optional_name<N: Name>(text: Option<&String>) -> Result<Option<N>, Problem> {
     text.map(|text| name(text)).transpose()
 }
 
@@ -138,7 +138,7 @@ pub fn optional_name<N: Name>(text: Option<&String>) -> Result<Option<N>, Proble
 ///
 /// # Errors
 /// [`Code::BadParameter`] if it is not, [`Code::BadName`].
-pub fn required_name<N: Name>(text: Option<&String>) -> Result<N, Problem> {
+pub(crate) fn required_name<N: Name>(text: Option<&String>) -> Result<N, Problem> {
     optional_name(text)?.ok_or_else(|| bad_parameter(format!("{}: is required", N::WHAT)))
 }
 
@@ -146,7 +146,7 @@ pub fn required_name<N: Name>(text: Option<&String>) -> Result<N, Problem> {
 ///
 /// # Errors
 /// [`Code::BadTime`].
-pub fn time(parameter: &str, text: Option<&String>, now: Time) -> Result<Option<Time>, Problem> {
+pub(crate) fn time(parameter: &str, text: Option<&String>, now: Time) -> Result<Option<Time>, Problem> {
     let read = |text: &String| {
         parse_time(text, now).ok_or_else(|| {
             Problem::new(Code::BadTime, format!("{parameter}: {text:?} is no time; {TIME_FORMS}"))
@@ -159,7 +159,7 @@ pub fn time(parameter: &str, text: Option<&String>, now: Time) -> Result<Option<
 ///
 /// # Errors
 /// [`Code::BadTime`], [`Code::BadRange`] if it does not end after it begins.
-pub fn span(
+pub(crate) fn span(
     from: Option<&String>,
     to: Option<&String>,
     now: Time,
@@ -175,7 +175,7 @@ pub fn span(
 ///
 /// # Errors
 /// [`Code::BadRange`].
-pub fn ordered(from: Time, to: Time) -> Result<(), Problem> {
+pub(crate) fn ordered(from: Time, to: Time) -> Result<(), Problem> {
     if from < to {
         return Ok(());
     }
@@ -186,7 +186,7 @@ pub fn ordered(from: Time, to: Time) -> Result<(), Problem> {
 ///
 /// # Errors
 /// [`Code::BadParameter`].
-pub fn length(parameter: &str, text: Option<&String>) -> Result<Option<Duration>, Problem> {
+pub(crate) fn length(parameter: &str, text: Option<&String>) -> Result<Option<Duration>, Problem> {
     let read = |text: &String| {
         parse_span(text)
             .ok_or_else(|| bad_parameter(format!("{parameter}: {text:?} is no span; {SPAN_FORMS}")))
@@ -198,7 +198,7 @@ pub fn length(parameter: &str, text: Option<&String>) -> Result<Option<Duration>
 ///
 /// # Errors
 /// [`Code::BadLimit`] unless it is 1 to [`MAX_LIMIT`].
-pub fn limit(text: Option<&String>) -> Result<usize, Problem> {
+pub(crate) fn limit(text: Option<&String>) -> Result<usize, Problem> {
     let Some(text) = text else { return Ok(DEFAULT_LIMIT) };
     text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(|| {
         Problem::new(
@@ -212,7 +212,7 @@ pub fn limit(text: Option<&String>) -> Result<usize, Problem> {
 ///
 /// # Errors
 /// [`Code::BadCursor`].
-pub fn after<C: Cursor>(text: Option<&String>) -> Result<Option<C>, Problem> {
+pub(crate) fn after<C: Cursor>(text: Option<&String>) -> Result<Option<C>, Problem> {
     text.map(|text| C::decode(text)).transpose()
 }
 
@@ -220,7 +220,7 @@ pub fn after<C: Cursor>(text: Option<&String>) -> Result<Option<C>, Problem> {
 ///
 /// # Errors
 /// [`Code::BadParameter`].
-pub fn flag(parameter: &str, text: Option<&String>) -> Result<Option<bool>, Problem> {
+pub(crate) fn flag(parameter: &str, text: Option<&String>) -> Result<Option<bool>, Problem> {
     match text.map(String::as_str) {
         None => Ok(None),
         Some("true") => Ok(Some(true)),
@@ -233,7 +233,7 @@ pub fn flag(parameter: &str, text: Option<&String>) -> Result<Option<bool>, Prob
 ///
 /// # Errors
 /// [`Code::BadParameter`].
-pub fn kinds(text: Option<&String>) -> Result<Vec<EventKind>, Problem> {
+pub(crate) fn kinds(text: Option<&String>) -> Result<Vec<EventKind>, Problem> {
     let Some(text) = text else { return Ok(Vec::new()) };
     let read = |text: &str| {
         EventKind::PUBLIC.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| {

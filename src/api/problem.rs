@@ -12,7 +12,7 @@ use crate::actors::handle::AskError;
 use crate::history::HistoryError;
 
 /// The media type of RFC 9457.
-pub const PROBLEM_JSON: &str = "application/problem+json";
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// After how long it is worth asking again when adsum itself cannot answer.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -22,26 +22,26 @@ macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident: $status:ident, $text:literal, $title:literal;)*) => {
         /// What went wrong, for programs. A code never changes its meaning.
         #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
-        pub enum Code {
+        pub(crate) enum Code {
             $($(#[$doc])* #[serde(rename = $text)] $name,)*
         }
 
         impl Code {
             /// Every code.
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)*];
 
             /// As written in answers.
-            pub fn as_str(self) -> &'static str {
+            pub(crate) fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
 
             /// What it means, in a few words.
-            pub fn title(self) -> &'static str {
+            pub(crate) fn title(self) -> &'static str {
                 match self { $(Self::$name => $title,)* }
             }
 
             /// The HTTP status that it comes with.
-            pub fn status(self) -> StatusCode {
+            pub(crate) fn status(self) -> StatusCode {
                 match self { $(Self::$name => StatusCode::$status,)* }
             }
         }
@@ -103,35 +103,35 @@ codes! {
 
 /// An error as it is answered.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// What went wrong.
-    pub code: Code,
+    pub(crate) code: Code,
     /// The same for people, with the names of this case.
-    pub detail: String,
+    pub(crate) detail: String,
     /// The methods that are allowed, with [`Code::MethodNotAllowed`].
-    pub allow: Option<String>,
+    pub(crate) allow: Option<String>,
 }
 
 /// An error's body (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
-pub struct ProblemBody {
+pub(crate) struct ProblemBody {
     /// `urn:adsum:problem:` and the code.
     #[serde(rename = "type")]
-    pub kind: String,
+    pub(crate) kind: String,
     /// What the code means.
-    pub title: &'static str,
+    pub(crate) title: &'static str,
     /// The HTTP status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// This case, in one sentence.
-    pub detail: String,
+    pub(crate) detail: String,
     /// What went wrong, for programs.
-    pub code: Code,
+    pub(crate) code: Code,
 }
 
 impl Problem {
     /// With a sentence about this case.
-    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
         Self { code, detail: detail.into(), allow: None }
     }
 

@@ -5,17 +5,17 @@ use std::time::Duration;
 use crate::domain::time::Time;
 
 /// What a time may look like, for error messages.
-pub const TIME_FORMS: &str = "a time is RFC 3339 (2026-11-24T06:00:00Z; write + as %2B in an address), now, or back from now (-2h, -1d12h)";
+pub(crate) const TIME_FORMS: &str = "a time is RFC 3339 (2026-11-24T06:00:00Z; write + as %2B in an address), now, or back from now (-2h, -1d12h)";
 
 /// What a span may look like, for error messages.
-pub const SPAN_FORMS: &str = "a span is whole numbers with the units w, d, h, m, s, ms (90s, 1h30m)";
+pub(crate) const SPAN_FORMS: &str = "a span is whole numbers with the units w, d, h, m, s, ms (90s, 1h30m)";
 
 /// Every unit in milliseconds, the longest first: a span names each at most once and in this order.
 const UNITS: [(&str, u64); 6] =
     [("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 /// Reads a time; `None` if it is none.
-pub fn parse_time(text: &str, now: Time) -> Option<Time> {
+pub(crate) fn parse_time(text: &str, now: Time) -> Option<Time> {
     if text == "now" {
         return Some(now);
     }
@@ -27,7 +27,7 @@ pub fn parse_time(text: &str, now: Time) -> Option<Time> {
 }
 
 /// Reads a span; `None` if it is none, or longer than can be counted.
-pub fn parse_span(text: &str) -> Option<Duration> {
+pub(crate) fn parse_span(text: &str) -> Option<Duration> {
     let mut units = UNITS.iter();
     let mut rest = text;
     let mut total: u64 = 0;

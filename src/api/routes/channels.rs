@@ -16,25 +16,25 @@ use crate::domain::names::ChannelName;
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct PageParams {
+pub(crate) struct PageParams {
     /// How many items, 1 to 1000; 100 unless given.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
-    pub limit: Option<String>,
+    pub(crate) limit: Option<String>,
     /// Goes on after the last answer: its `next`.
-    pub after: Option<String>,
+    pub(crate) after: Option<String>,
 }
 
 /// No parameters.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
-pub struct NoParams {}
+pub(crate) struct NoParams {}
 
 /// Every watched channel, in order of name.
 #[utoipa::path(
     get, path = "/v1/channels", tag = "channels", params(PageParams),
     responses((status = 200, description = "The channels.", body = ListBody<ChannelBody>))
 )]
-pub async fn list(
+pub(crate) async fn list(
     adsum: Data<Adsum>,
     Query(asked): Query<PageParams>,
 ) -> Result<Json<ListBody<ChannelBody>>, Problem> {
@@ -52,7 +52,7 @@ pub async fn list(
     params(("channel" = String, Path, description = "The channel's name, percent-encoded.")),
     responses((status = 200, description = "The channel.", body = ChannelDetailBody))
 )]
-pub async fn one(
+pub(crate) async fn one(
     adsum: Data<Adsum>,
     PathName(channel): PathName<ChannelName>,
     _: Query<NoParams>,

@@ -16,7 +16,7 @@ use crate::history::EventQuery;
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct EventsParams {
+pub(crate) struct EventsParams {
     /// Only of this channel.
     channel: Option<String>,
     /// Only of this user.
@@ -39,7 +39,7 @@ pub struct EventsParams {
     get, path = "/v1/events", tag = "record", params(EventsParams),
     responses((status = 200, description = "The events, in order of id.", body = SpanListBody<EventBody>))
 )]
-pub async fn list(
+pub(crate) async fn list(
     adsum: Data<Adsum>,
     Query(asked): Query<EventsParams>,
 ) -> Result<Json<SpanListBody<EventBody>>, Problem> {

@@ -14,7 +14,7 @@ use crate::api::problem::Problem;
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct GapsParams {
+pub(crate) struct GapsParams {
     /// Only of this channel.
     channel: Option<String>,
     /// Only those that were not over before this: RFC 3339 or relative (`-2h`).
@@ -33,7 +33,7 @@ pub struct GapsParams {
     get, path = "/v1/gaps", tag = "record", params(GapsParams),
     responses((status = 200, description = "The gaps, in order of their beginning.", body = SpanListBody<ChannelGapBody>))
 )]
-pub async fn list(
+pub(crate) async fn list(
     adsum: Data<Adsum>,
     Query(asked): Query<GapsParams>,
 ) -> Result<Json<SpanListBody<ChannelGapBody>>, Problem> {

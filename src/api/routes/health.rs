@@ -11,7 +11,7 @@ use crate::api::problem::{Code, Problem};
     get, path = "/healthz", tag = "operation", security(()),
     responses((status = 200, description = "It runs.", body = HealthBody))
 )]
-pub async fn live() -> Json<HealthBody> {
+pub(crate) async fn live() -> Json<HealthBody> {
     Json(HealthBody::OK)
 }
 
@@ -20,7 +20,7 @@ pub async fn live() -> Json<HealthBody> {
     get, path = "/readyz", tag = "operation",
     responses((status = 200, description = "It is ready.", body = HealthBody))
 )]
-pub async fn ready(adsum: Data<Adsum>) -> Result<Json<HealthBody>, Problem> {
+pub(crate) async fn ready(adsum: Data<Adsum>) -> Result<Json<HealthBody>, Problem> {
     match adsum.readiness() {
         Ok(()) => Ok(Json(HealthBody::OK)),
         Err(why) => Err(Problem::new(Code::NotReady, why)),

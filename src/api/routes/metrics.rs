@@ -14,7 +14,7 @@ const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
     get, path = "/metrics", tag = "operation",
     responses((status = 200, description = "The metrics.", body = String, content_type = "text/plain"))
 )]
-pub async fn metrics(adsum: Data<Adsum>) -> HttpResponse {
+pub(crate) async fn metrics(adsum: Data<Adsum>) -> HttpResponse {
     let (now, channels) = (adsum.now(), adsum.channels());
     metrics::channels(Channels {
         watched: channels.len(),

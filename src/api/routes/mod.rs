@@ -1,18 +1,18 @@
 //! Every address that is served, each with its methods: this table is all of it. One file for each question.
 
-pub mod channels;
-pub mod events;
-pub mod gaps;
-pub mod health;
-pub mod metrics;
-pub mod occupancy;
-pub mod occupants;
-pub mod presence;
-pub mod schema;
-pub mod stream;
-pub mod users;
-pub mod visits;
-pub mod watches;
+pub(crate) mod channels;
+pub(crate) mod events;
+pub(crate) mod gaps;
+pub(crate) mod health;
+pub(crate) mod metrics;
+pub(crate) mod occupancy;
+pub(crate) mod occupants;
+pub(crate) mod presence;
+pub(crate) mod schema;
+pub(crate) mod stream;
+pub(crate) mod users;
+pub(crate) mod visits;
+pub(crate) mod watches;
 
 use actix_web::dev::Handler;
 use actix_web::http::Method;
@@ -21,11 +21,11 @@ use actix_web::{FromRequest, HttpRequest, Resource, Responder, guard, web};
 use super::problem::{Code, Problem};
 
 /// An address and what it answers to. Every other method gets a problem that names those.
-pub struct Address {
+pub(crate) struct Address {
     /// Its path, names in braces.
-    pub path: &'static str,
+    pub(crate) path: &'static str,
     /// The methods it has.
-    pub methods: Vec<Method>,
+    pub(crate) methods: Vec<Method>,
     resource: Resource,
 }
 
@@ -64,9 +64,9 @@ impl Address {
         if allowed.contains(&"GET") {
             allowed.push("HEAD");
         }
-        let allow = allowed.join(", ");
+        let (allow, path) = (allowed.join(", "), self.path);
         self.resource.default_service(web::to(move |request: HttpRequest| {
-            let detail = format!("{} is not one of {allow}", request.method());
+            let detail = format!("{} is not one of {allow} at {path}", request.method());
             let problem = Problem::new(Code::MethodNotAllowed, detail);
             std::future::ready(Err::<&str, _>(Problem { allow: Some(allow.clone()), ..problem }))
         }))
@@ -74,7 +74,7 @@ impl Address {
 }
 
 /// Every address.
-pub fn addresses() -> Vec<Address> {
+pub(crate) fn addresses() -> Vec<Address> {
     vec![
         Address::at("/v1/channels").get(channels::list),
         Address::at("/v1/channels/{channel}").get(channels::one),
@@ -100,7 +100,7 @@ pub fn addresses() -> Vec<Address> {
 }
 
 /// Serves them all; anything else is a problem `not_found`.
-pub fn configure(config: &mut web::ServiceConfig) {
+pub(crate) fn configure(config: &mut web::ServiceConfig) {
     for address in addresses() {
         config.service(address.into_resource());
     }

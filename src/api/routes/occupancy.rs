@@ -14,7 +14,7 @@ use crate::domain::names::ChannelName;
 use crate::domain::time::Time;
 
 /// How many buckets one answer holds at most.
-pub const MAX_BUCKETS: u128 = 10_000;
+pub(crate) const MAX_BUCKETS: u128 = 10_000;
 
 const DEFAULT_SPAN: Duration = Duration::from_secs(3600);
 const DEFAULT_STEP: Duration = Duration::from_secs(60);
@@ -23,7 +23,7 @@ const DEFAULT_STEP: Duration = Duration::from_secs(60);
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct OccupancyParams {
+pub(crate) struct OccupancyParams {
     /// Where the span begins: RFC 3339 or relative (`-2h`); an hour before its end unless given.
     from: Option<String>,
     /// Where it ends; now unless given.
@@ -38,7 +38,7 @@ pub struct OccupancyParams {
     params(("channel" = String, Path, description = "The channel's name, percent-encoded."), OccupancyParams),
     responses((status = 200, description = "The buckets, in order of time.", body = OccupancyBody))
 )]
-pub async fn series(
+pub(crate) async fn series(
     adsum: Data<Adsum>,
     PathName(channel): PathName<ChannelName>,
     Query(asked): Query<OccupancyParams>,

@@ -15,7 +15,7 @@ use crate::domain::names::ChannelName;
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct OccupantsParams {
+pub(crate) struct OccupantsParams {
     /// The moment: RFC 3339 or relative (`-2h`); that of the last good observation unless given. Later pages keep that
     /// of the first.
     at: Option<String>,
@@ -32,7 +32,7 @@ pub struct OccupantsParams {
     params(("channel" = String, Path, description = "The channel's name, percent-encoded."), OccupantsParams),
     responses((status = 200, description = "The occupants, in order of user id.", body = OccupantsBody))
 )]
-pub async fn list(
+pub(crate) async fn list(
     adsum: Data<Adsum>,
     PathName(channel): PathName<ChannelName>,
     Query(asked): Query<OccupantsParams>,

@@ -13,7 +13,7 @@ use crate::api::problem::Problem;
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct PresenceParams {
+pub(crate) struct PresenceParams {
     /// Which channel.
     #[param(required = true)]
     channel: Option<String>,
@@ -29,7 +29,7 @@ pub struct PresenceParams {
     get, path = "/v1/presence", tag = "record", params(PresenceParams),
     responses((status = 200, description = "The answer.", body = PresenceBody))
 )]
-pub async fn answer(
+pub(crate) async fn answer(
     adsum: Data<Adsum>,
     Query(asked): Query<PresenceParams>,
 ) -> Result<Json<PresenceBody>, Problem> {

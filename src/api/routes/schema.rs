@@ -14,7 +14,7 @@ use crate::api::openapi::Description;
     get, path = "/openapi.json", tag = "operation",
     responses((status = 200, description = "The description.", body = serde_json::Value))
 )]
-pub async fn openapi() -> HttpResponse {
+pub(crate) async fn openapi() -> HttpResponse {
     static TEXT: OnceLock<Bytes> = OnceLock::new();
     let text = TEXT.get_or_init(|| {
         // A tree of texts and numbers: this cannot fail.

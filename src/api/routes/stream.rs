@@ -20,17 +20,17 @@ use crate::domain::event::EventId;
 use crate::history::EventQuery;
 
 /// How many streams may be open at once.
-pub const MAX_STREAMS: usize = 10_000;
+pub(crate) const MAX_STREAMS: usize = 10_000;
 
 /// The open streams.
-pub struct Streams {
+pub(crate) struct Streams {
     seats: Arc<Semaphore>,
     stopping: watch::Receiver<bool>,
 }
 
 impl Streams {
     /// None open. They all end when `stopping` turns true.
-    pub fn new(stopping: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(stopping: watch::Receiver<bool>) -> Self {
         Self { seats: Arc::new(Semaphore::new(MAX_STREAMS)), stopping }
     }
 
@@ -38,7 +38,7 @@ impl Streams {
         let permit = Arc::clone(&self.seats).try_acquire_owned().map_err(|_| {
             Problem::new(Code::TooManyStreams, format!("{MAX_STREAMS} streams are open, no more are allowed"))
         })?;
-        Ok(Seat { stopping: self.stopping.clone(), permit: Some(permit) })
+        Ok(Seat { stopping: self.stopping.clone(), _permit: Some(permit) })
     }
 }
 
@@ -46,7 +46,7 @@ impl Streams {
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct StreamParams {
+pub(crate) struct StreamParams {
     /// Only of this channel.
     channel: Option<String>,
     /// Only of this user.
@@ -65,7 +65,7 @@ pub struct StreamParams {
     params(StreamParams, ("Last-Event-ID" = Option<String>, Header, description = "Goes on after the event with this id.")),
     responses((status = 200, description = "The events.", body = EventBody, content_type = "text/event-stream"))
 )]
-pub async fn stream(
+pub(crate) async fn stream(
     adsum: Data<Adsum>,
     streams: Data<Streams>,
     Query(asked): Query<StreamParams>,

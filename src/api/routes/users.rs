@@ -16,7 +16,7 @@ use crate::domain::names::UserId;
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct UserChannelsParams {
+pub(crate) struct UserChannelsParams {
     /// The moment: RFC 3339 or relative (`-2h`); now unless given.
     at: Option<String>,
     /// How many items, 1 to 1000; 100 unless given.
@@ -32,7 +32,7 @@ pub struct UserChannelsParams {
     params(("user" = String, Path, description = "The user id, percent-encoded.")),
     responses((status = 200, description = "The user.", body = UserBody))
 )]
-pub async fn one(
+pub(crate) async fn one(
     adsum: Data<Adsum>,
     PathName(user): PathName<UserId>,
     _: Query<NoParams>,
@@ -46,7 +46,7 @@ pub async fn one(
     params(("user" = String, Path, description = "The user id, percent-encoded."), UserChannelsParams),
     responses((status = 200, description = "The channels, in order of name.", body = UserChannelsBody))
 )]
-pub async fn channels(
+pub(crate) async fn channels(
     adsum: Data<Adsum>,
     PathName(user): PathName<UserId>,
     Query(asked): Query<UserChannelsParams>,
@@ -66,7 +66,7 @@ pub async fn channels(
     params(("user" = String, Path, description = "The user id, percent-encoded.")),
     responses((status = 200, description = "The states.", body = UserStateBody))
 )]
-pub async fn state(
+pub(crate) async fn state(
     adsum: Data<Adsum>,
     PathName(user): PathName<UserId>,
     _: Query<NoParams>,

@@ -15,7 +15,7 @@ use crate::history::VisitQuery;
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct VisitsParams {
+pub(crate) struct VisitsParams {
     /// Only to this channel.
     channel: Option<String>,
     /// Only by this user.
@@ -41,7 +41,7 @@ pub struct VisitsParams {
     get, path = "/v1/visits", tag = "record", params(VisitsParams),
     responses((status = 200, description = "The visits, in order of their joins.", body = SpanListBody<VisitBody>))
 )]
-pub async fn list(
+pub(crate) async fn list(
     adsum: Data<Adsum>,
     Query(asked): Query<VisitsParams>,
 ) -> Result<Json<SpanListBody<VisitBody>>, Problem> {

@@ -16,14 +16,14 @@ use crate::api::problem::{Code, Problem};
 use crate::domain::watch::Target;
 
 /// The largest body read, in bytes. None is needed.
-pub const MAX_BODY_BYTES: usize = 4096;
+pub(crate) const MAX_BODY_BYTES: usize = 4096;
 
 /// Everything that is watched: channels, patterns and groups, from the configuration and added here.
 #[utoipa::path(
     get, path = "/v1/watches", tag = "watches", params(PageParams),
     responses((status = 200, description = "What is watched.", body = ListBody<WatchBody>))
 )]
-pub async fn list(
+pub(crate) async fn list(
     adsum: Data<Adsum>,
     Query(asked): Query<PageParams>,
 ) -> Result<Json<ListBody<WatchBody>>, Problem> {
@@ -42,7 +42,7 @@ pub async fn list(
         (status = 200, description = "It was watched already.", body = WatchBody),
     )
 )]
-pub async fn add(
+pub(crate) async fn add(
     adsum: Data<Adsum>,
     PathName(target): PathName<Target>,
     _: Query<NoParams>,
@@ -63,7 +63,7 @@ pub async fn add(
     params(("channel" = String, Path, description = "A channel's name or a pattern, percent-encoded.")),
     responses((status = 204, description = "It is watched no longer."))
 )]
-pub async fn remove(
+pub(crate) async fn remove(
     adsum: Data<Adsum>,
     PathName(target): PathName<Target>,
     _: Query<NoParams>,
@@ -86,7 +86,7 @@ pub async fn remove(
 }
 
 /// No body, or `{}`: any other would be ignored, and whoever sent one means something by it.
-pub struct NoBody;
+pub(crate) struct NoBody;
 
 impl FromRequest for NoBody {
     type Error = Problem;
