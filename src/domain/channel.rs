@@ -83,13 +83,13 @@ pub struct Changes {
 }
 
 impl Channel {
-    /// A channel whose watch begins now. `absent`: when a good discovery last saw it empty.
-    pub fn begin(name: ChannelName, gap_after: Duration, began: Time, absent: Option<Moment>) -> Self {
+    /// A channel whose watch begins now.
+    pub fn begin(name: ChannelName, gap_after: Duration, began: Time) -> Self {
         Self {
             name,
             gap_after,
             began,
-            roster: Roster::empty(absent),
+            roster: Roster::default(),
             run: None,
             complete: None,
             gap: None,
@@ -111,6 +111,14 @@ impl Channel {
             partial: open(true),
             roster: kept.roster,
             trouble: None,
+        }
+    }
+
+    /// Takes it that a good discovery did not list the channel: then nobody was there. It bounds the next joins.
+    pub fn absent(&mut self, moment: Moment) {
+        let later = self.last_known().is_none_or(|last| moment.certainly_after(last));
+        if later && self.roster.members().is_empty() {
+            self.roster.confirm(&Observation::of_nobody(moment));
         }
     }
 
@@ -191,9 +199,17 @@ impl Channel {
     }
 
     fn certainly_later(&self, seen: &Observation) -> Result<(), Stale> {
-        match self.last() {
+        match self.last_known() {
             Some(last) if !seen.moment.certainly_after(last) => Err(Stale),
             _ => Ok(()),
+        }
+    }
+
+    /// The last observation that anything is compared with, a discovery included.
+    fn last_known(&self) -> Option<Moment> {
+        match (self.last(), self.roster.complete()) {
+            (Some(last), Some(complete)) => Some(last.later(complete)),
+            (last, complete) => last.or(complete),
         }
     }
 

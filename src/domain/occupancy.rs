@@ -68,6 +68,15 @@ pub fn at(runs: &[Run], gaps: &[Gap], time: Time) -> Option<Bounds> {
     Some(Bounds { min: low, max: high })
 }
 
+/// How short an absence or a stay may have gone unseen at `time`, from the runs around it in order of time: the widest
+/// step between two observations there. `None` where no step is known.
+pub fn resolution(runs: &[Run], time: Time) -> Option<Duration> {
+    let before = runs.iter().rev().find(|run| run.first.latest <= time)?;
+    let after = runs.iter().find(|run| run.first.latest > time).filter(|_| time > before.last.earliest);
+    let widest = after.map_or(before.widest, |after| before.widest.max(after.widest));
+    (!widest.is_zero()).then_some(widest)
+}
+
 /// A bucket of time. Figures are `None` where nothing of it was observed.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize)]
 pub struct Bucket {

@@ -28,26 +28,26 @@ pub struct Pages {
     first: PageSeen,
     listed: Vec<Occupant>,
     latest: Time,
-    pages: usize,
+    count: usize,
     steady: bool,
 }
 
 impl Pages {
     /// Begins with the first page.
     pub fn new(first: PageSeen) -> Self {
-        Self { listed: first.listed.clone(), latest: first.moment.latest, first, pages: 1, steady: true }
+        Self { listed: first.listed.clone(), latest: first.moment.latest, first, count: 1, steady: true }
     }
 
     /// Where the next page starts; `None` if this was the last, or another would not help.
     pub fn next_offset(&self) -> Option<usize> {
-        let more = (self.listed.len() as u64) < self.first.occupancy && self.pages < MAX_PAGES;
+        let more = (self.listed.len() as u64) < self.first.occupancy && self.count < MAX_PAGES;
         let offset = self.listed.len().checked_sub(1)?;
         (self.steady && more).then_some(offset)
     }
 
     /// Takes the next page.
     pub fn take(&mut self, page: PageSeen) {
-        self.pages += 1;
+        self.count += 1;
         let mut listed = page.listed.into_iter();
         let overlap = listed.next().map(|occupant| occupant.user);
         let matches =
@@ -65,7 +65,7 @@ impl Pages {
     /// # Errors
     /// [`BadEntry`] if a page contradicts itself.
     pub fn finish(self) -> Result<Observation, BadEntry> {
-        if self.steady && self.pages > 1 {
+        if self.steady && self.count > 1 {
             let moment = Moment { earliest: self.first.moment.earliest, latest: self.latest };
             Observation::new(moment, self.first.occupancy, Some(self.listed))
         } else {

@@ -48,11 +48,6 @@ impl Roster {
         Self { members, complete, shown, seq }
     }
 
-    /// An empty roster whose channel was last seen empty at `absent`, if it ever was.
-    pub fn empty(absent: Option<Moment>) -> Self {
-        Self { complete: absent, ..Self::default() }
-    }
-
     /// Who is there.
     pub fn members(&self) -> &HashMap<UserId, Member> {
         &self.members
@@ -188,14 +183,6 @@ impl Roster {
                 }
             }
             Grade::Count => {}
-        }
-    }
-
-    /// Takes it that the last complete observation was repeated, unchanged, at `moment`.
-    pub fn repeat_complete(&mut self, moment: Moment, shown: bool) {
-        self.complete = Some(moment);
-        if shown {
-            self.shown = Some(moment);
         }
     }
 }

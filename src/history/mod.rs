@@ -6,6 +6,8 @@
 
 pub mod sqlite;
 
+use std::time::Duration;
+
 use thiserror::Error;
 
 use crate::domain::channel::{Changes, Checkpoint};
@@ -72,8 +74,11 @@ pub struct Entry {
 pub struct Mark {
     /// The instant up to which the unnamed channels' last runs are proven.
     pub floor: Time,
-    /// Channels that were last observed earlier, with that observation.
+    /// Channels that were last observed earlier, with that observation. One in a full gap need not be named: a mark
+    /// says nothing of it.
     pub others: Vec<(ChannelName, Moment)>,
+    /// The widest step ([`Run::widest`]) of any of their runs so far.
+    pub widest: Duration,
 }
 
 /// A channel as the record knows it.
@@ -164,14 +169,15 @@ pub trait History: Send + Sync + 'static {
     /// See [`HistoryError`]; so for every method here.
     fn checkpoint(&self, channel: &ChannelName) -> Result<Option<Checkpoint>>;
 
-    /// Notes that a channel's watch begins. A channel that was watched before keeps its record.
+    /// Notes that these channels' watches begin. A channel that was watched before keeps its record.
     ///
     /// # Errors
     /// See [`HistoryError`].
-    fn begin(&self, channel: &ChannelName, began: Time) -> Result<()>;
+    fn begin(&self, channels: &[ChannelName], began: Time) -> Result<()>;
 
     /// Commits all entries at once or nothing. Gives the events with their ids, in order of ids; ids follow the order
-    /// of the entries. An event whose channel's number is taken is a [`HistoryError::Conflict`].
+    /// of the entries. An event whose number is not its channel's next is a [`HistoryError::Conflict`], and so is a
+    /// channel that was never begun, or was forgotten.
     ///
     /// # Errors
     /// See [`HistoryError`].
@@ -233,7 +239,9 @@ pub trait History: Send + Sync + 'static {
     /// See [`HistoryError`].
     fn state_at(&self, visit: &Visit, at: Time) -> Result<StateAt>;
 
-    /// Gaps that touch `[from, to)`, in order of `(from, channel)`, after the given one.
+    /// Gaps that touch `[from, to)`, in order of `(from, channel)`, channels in an order of the history's own, after
+    /// the given one. Two of a channel that begin together (one partial) are never parted: then there is one more than
+    /// `limit`.
     ///
     /// # Errors
     /// See [`HistoryError`].

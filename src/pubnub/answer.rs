@@ -1,6 +1,7 @@
 //! From a body to a value: what is wrong with a body is said in plain words, with where it is wrong.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use serde::de::{Deserialize, DeserializeOwned};
 use serde_json::error::Category;
@@ -49,6 +50,27 @@ pub(super) fn object<T: DeserializeOwned>(text: &str) -> Result<T, Flaw> {
 /// The body as JSON.
 pub(super) fn json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Flaw> {
     serde_json::from_str(text).map_err(|error| flaw(text, &error))
+}
+
+/// Each channel an answer lists has a name, is listed once and was asked about; `asked` is `None` where any may come.
+pub(super) fn check_channels<'a>(
+    listed: impl Iterator<Item = &'a str>,
+    asked: Option<&[String]>,
+) -> Result<(), Flaw> {
+    let asked: Option<HashSet<&str>> = asked.map(|asked| asked.iter().map(String::as_str).collect());
+    let mut seen = HashSet::new();
+    for name in listed {
+        if name.is_empty() {
+            return Err(Flaw::new("a channel without a name"));
+        }
+        if !seen.insert(name) {
+            return Err(Flaw::new(format!("channel \"{name}\" is listed twice")));
+        }
+        if asked.as_ref().is_some_and(|asked| !asked.contains(name)) {
+            return Err(Flaw::new(format!("channel \"{name}\" was not asked about")));
+        }
+    }
+    Ok(())
 }
 
 fn flaw(text: &str, error: &serde_json::Error) -> Flaw {

@@ -139,6 +139,6 @@ fn request(client: &Client, group: &str, tail: &str) -> Result<Request, Error> {
     Ok(Request::new(format!("/v1/channel-registration/sub-key/{key}/channel-group/{group}{tail}")))
 }
 
-fn parse(text: &str) -> Result<ChannelGroupResult, Flaw> {
+pub(super) fn parse(text: &str) -> Result<ChannelGroupResult, Flaw> {
     Ok(ChannelGroupResult { channels: answer::object::<ChannelListBody>(text)?.into_channels() })
 }

@@ -42,7 +42,8 @@ pub struct ClientConfig {
     pub user_id: String,
     /// The longest one request may take, its whole answer included.
     pub request_timeout: Duration,
-    /// The longest answer that is read, in bytes after unpacking.
+    /// The longest answer that is read, in bytes after unpacking. What comes of it takes more memory than that: a small
+    /// state some 600 bytes.
     pub max_answer: usize,
     /// What to do after an error that may pass.
     pub retry: RetryPolicy,
@@ -95,8 +96,8 @@ pub enum ConfigError {
         /// What was given, without user name and password.
         origin: String,
     },
-    /// The subscribe key is empty.
-    #[error("the subscribe key is empty")]
+    /// The subscribe key is empty, or `.` or `..`, which no URI can carry.
+    #[error("the subscribe key is missing")]
     SubscribeKey,
     /// The user id is empty.
     #[error("the user id is empty")]
@@ -107,7 +108,7 @@ pub enum ConfigError {
     /// The secret key is empty.
     #[error("the secret key is empty")]
     SecretKey,
-    /// TLS could not be set up on this system.
+    /// HTTP or TLS could not be set up on this system.
     #[error("cannot set up HTTP: {what}")]
     Http {
         /// What failed.
@@ -118,7 +119,7 @@ pub enum ConfigError {
 /// A Presence API client. Clones share connections and the auth token.
 ///
 /// It talks to the configured origin and to nothing else: redirects are not followed and proxy variables of the
-/// environment (`HTTPS_PROXY` and the like) are not read. HTTPS needs a certificate this system trusts. Every request
+/// environment (`HTTPS_PROXY` and the like) are not read. HTTPS origins need certificates on this system; `http` origins need none. Every request
 /// carries `pnsdk=adsum/<version>`, its own `requestid` and the user id.
 #[derive(Clone)]
 pub struct Client {
@@ -162,7 +163,7 @@ impl Client {
             None => None,
         };
         let transport = Transport::new(origin, config.request_timeout, config.max_answer)
-            .map_err(|error| ConfigError::Http { what: error.to_string() })?;
+            .map_err(|what| ConfigError::Http { what })?;
         Ok(Self {
             inner: Arc::new(Inner {
                 transport,
@@ -233,16 +234,17 @@ impl Client {
 }
 
 /// The value an answer stands for.
-fn understand<T>(answer: &Answer, parse: impl Fn(&str) -> Result<T, Flaw>) -> Result<T, Error> {
+pub(super) fn understand<T>(answer: &Answer, parse: impl Fn(&str) -> Result<T, Flaw>) -> Result<T, Error> {
     if !answer.is_success() {
         return Err(refusal(answer));
     }
     let bad = |flaw: &Flaw, text: &str| Error::BadAnswer { what: flaw.describe(text) };
     let text = answer::text(&answer.body).map_err(|(flaw, text)| bad(&flaw, &text))?;
-    if is_refusal(&text) {
-        return Err(refusal(answer));
+    match is_refusal(&text) {
+        Ok(true) => Err(refusal(answer)),
+        Ok(false) => parse(&text).map_err(|flaw| bad(&flaw, &text)),
+        Err(flaw) => Err(bad(&flaw, &text)),
     }
-    parse(&text).map_err(|flaw| bad(&flaw, &text))
 }
 
 /// Some services repeat the request in their message. What such an answer says is not shown where it repeats the token or
@@ -253,8 +255,9 @@ fn without_secrets(error: Error, body: &[u8], uri: &str, token: Option<&SecretSt
     let token = token.map(SecretString::expose_secret).filter(|token| !token.is_empty());
     let encoded = token.map(encode);
     let secrets = [signature, token, encoded.as_deref()];
-    let body = String::from_utf8_lossy(body);
-    if !secrets.into_iter().flatten().any(|secret| body.contains(secret)) {
+    // In the body for what an excerpt cuts in two, in the error for what JSON escapes hide.
+    let (body, said) = (String::from_utf8_lossy(body), format!("{error:?}"));
+    if !secrets.into_iter().flatten().any(|secret| body.contains(secret) || said.contains(secret)) {
         return error;
     }
     match error {

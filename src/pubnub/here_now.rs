@@ -1,11 +1,9 @@
 //! Who is here now (PROTOCOL.md 1).
 
-use std::collections::HashSet;
-
 use serde::Serialize;
 use serde_json::Value;
 
-use super::answer::{self, Flaw};
+use super::answer::{self, Flaw, check_channels};
 use super::client::Client;
 use super::error::Error;
 use super::names::{channel_list, distinct, query_list};
@@ -148,7 +146,7 @@ impl HereNow {
         self.channels.is_empty() && self.channel_groups.is_empty()
     }
 
-    fn parse(&self, text: &str) -> Result<HereNowResult, Flaw> {
+    pub(super) fn parse(&self, text: &str) -> Result<HereNowResult, Flaw> {
         let body: HereNowBody = answer::object(text)?;
         let result = match body.payload {
             Some(Object(payload)) => HereNowResult {
@@ -158,7 +156,8 @@ impl HereNow {
             },
             None => self.flat(body)?,
         };
-        self.check_names(&result)?;
+        let asked = (!self.is_global() && self.channel_groups.is_empty()).then_some(self.channels.as_slice());
+        check_channels(result.channels.iter().map(|channel| channel.channel_name.as_str()), asked)?;
         check_totals(&result)?;
         result.channels.iter().try_for_each(check_list)?;
         Ok(result)
@@ -174,25 +173,6 @@ impl HereNow {
         let entry = HereNowEntry { occupancy, uuids: body.uuids };
         let channels = vec![channel((name.to_owned(), Object(entry)))];
         Ok(HereNowResult { total_channels: 1, total_occupancy: occupancy, channels })
-    }
-
-    /// Each channel has a name, is listed once and, where the names are known beforehand, was asked about.
-    fn check_names(&self, result: &HereNowResult) -> Result<(), Flaw> {
-        let asked: HashSet<&str> = self.channels.iter().map(String::as_str).collect();
-        let known = !asked.is_empty() && self.channel_groups.is_empty();
-        let mut seen = HashSet::new();
-        for HereNowChannel { channel_name: name, .. } in &result.channels {
-            if name.is_empty() {
-                return Err(Flaw::new("a channel without a name"));
-            }
-            if !seen.insert(name.as_str()) {
-                return Err(Flaw::new(format!("channel \"{name}\" is listed twice")));
-            }
-            if known && !asked.contains(name.as_str()) {
-                return Err(Flaw::new(format!("channel \"{name}\" was not asked about")));
-            }
-        }
-        Ok(())
     }
 }
 

@@ -21,6 +21,8 @@ mod client;
 mod error;
 mod heartbeat;
 mod here_now;
+#[cfg(test)]
+mod hostile;
 mod names;
 mod refusal;
 mod request;
@@ -28,6 +30,7 @@ mod retry;
 mod shown;
 mod signature;
 mod state;
+mod target;
 mod time;
 mod transport;
 mod where_now;

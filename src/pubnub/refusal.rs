@@ -3,8 +3,9 @@
 
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-use super::answer;
+use super::answer::{self, Flaw};
 use super::error::Error;
 use super::shown::{MAX_EXCERPT, shown};
 use super::transport::{Answer, MAX_ERROR_BODY};
@@ -31,18 +32,20 @@ pub(super) fn refusal(answer: &Answer) -> Error {
     }
 }
 
-/// Whether the body of an HTTP 200 is an error: its `status` is 400 or more, or its `error` is set. Bodies that are no
-/// JSON object are for the parser to judge.
-pub(super) fn is_refusal(text: &str) -> bool {
+/// Whether the body of an HTTP 200 is an error: its `status` is 400 or more, or its `error` is set.
+pub(super) fn is_refusal(text: &str) -> Result<bool, Flaw> {
     #[derive(Deserialize)]
     struct Head<'a> {
         status: Option<u64>,
         #[serde(borrow)]
-        error: Option<&'a serde_json::value::RawValue>,
+        error: Option<&'a RawValue>,
     }
-    let Ok(Object(head)) = answer::json::<Object<Head<'_>>>(text) else { return false };
-    let unset = |raw: &serde_json::value::RawValue| matches!(raw.get(), "false" | "0" | "null");
-    head.status.is_some_and(|status| status >= 400) || head.error.is_some_and(|raw| !unset(raw))
+    if !text.trim_start().starts_with('{') {
+        return Ok(false); // `[timetoken]`, or for the parser to refuse
+    }
+    let Object(head) = answer::json::<Object<Head<'_>>>(text)?;
+    let refused = head.status.is_some_and(|status| status >= 400);
+    Ok(refused || head.error.is_some_and(|error| !matches!(error.get(), "false" | "0" | "null")))
 }
 
 /// `message`, or that of an `error` object, or the text of `[0, "Invalid Key", …]`.

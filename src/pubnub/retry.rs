@@ -101,7 +101,8 @@ mod tests {
 
     #[tokio::test]
     async fn retry_after_replaces_the_delay() {
-        assert_eq!(tries(POLICY, throttled(Some(7))).await, (3, Duration::from_millis(14_000)));
+        let (count, took) = tries(POLICY, throttled(Some(7))).await;
+        assert_eq!((count, took.as_secs()), (3, 14));
     }
 
     #[tokio::test]

@@ -30,6 +30,6 @@ impl Time {
     }
 }
 
-fn parse(text: &str) -> Result<u64, Flaw> {
+pub(super) fn parse(text: &str) -> Result<u64, Flaw> {
     answer::json(text).map(|[timetoken]: [u64; 1]| timetoken)
 }

@@ -33,14 +33,18 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    pub(super) fn new(origin: String, timeout: Duration, max_answer: usize) -> Result<Self, Error> {
-        let http = reqwest::Client::builder()
+    /// The error says why HTTP or TLS cannot be set up.
+    pub(super) fn new(origin: String, timeout: Duration, max_answer: usize) -> Result<Self, String> {
+        let mut http = reqwest::Client::builder()
             .user_agent(concat!("adsum/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            .timeout(timeout)
-            .build()
-            .map_err(|error| Error::Unreachable { what: causes(error) })?;
+            .timeout(timeout);
+        if origin.starts_with("http://") {
+            // Otherwise a system without certificates, such as a bare container, could not even talk to itself.
+            http = http.tls_certs_only([]);
+        }
+        let http = http.build().map_err(causes)?;
         Ok(Self { http, origin, timeout, max_answer })
     }
 
@@ -134,6 +138,7 @@ fn retry_after(headers: &HeaderMap, now: u64) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use rstest::rstest;
 
     use super::*;
@@ -153,5 +158,23 @@ mod tests {
         let now =
             u64::try_from("2026-11-24T06:00:00Z".parse::<jiff::Timestamp>().unwrap().as_second()).unwrap();
         assert_eq!(retry_after(&headers, now), seconds.map(Duration::from_secs));
+    }
+
+    proptest! {
+        #[test]
+        fn a_uri_with_any_name_is_sent_as_it_is(name in ".{1,20}", in_query in any::<bool>()) {
+            let transport = Transport::new("http://127.0.0.1:1".into(), Duration::from_secs(1), 1).unwrap();
+            let name = crate::pubnub::names::encode(&name);
+            let uri = if in_query { format!("/a?b={name}") } else { format!("/a/x{name}/c?") };
+            prop_assert!(transport.url(&uri).is_ok(), "{}", uri);
+        }
+    }
+
+    #[test]
+    fn a_uri_that_a_parser_would_tidy_up_is_refused() {
+        let transport = Transport::new("http://127.0.0.1:1".into(), Duration::from_secs(1), 1).unwrap();
+        for uri in ["/a/../b?q", "/a/%2e%2E?q", "/a/.?q", "/a\\b?q", "/a b?q", "/a?q#f", "/a"] {
+            assert!(matches!(transport.url(uri), Err(Error::InvalidRequest { .. })), "{uri}");
+        }
     }
 }

@@ -50,6 +50,6 @@ impl WhereNow {
     }
 }
 
-fn parse(text: &str) -> Result<WhereNowResult, Flaw> {
+pub(super) fn parse(text: &str) -> Result<WhereNowResult, Flaw> {
     Ok(WhereNowResult { channels: answer::object::<ChannelListBody>(text)?.into_channels() })
 }

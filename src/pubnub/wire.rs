@@ -6,8 +6,8 @@ use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, Error as _, MapAccess, Unexpected, Visitor};
-use serde_json::{Map, Value};
+use serde::de::{Deserializer, MapAccess, Unexpected, Visitor};
+use serde_json::Value;
 
 use super::here_now::HereNowOccupant;
 
@@ -101,7 +101,7 @@ impl<'de> Deserialize<'de> for HereNowOccupant {
             }
 
             fn visit_str<E: serde::de::Error>(self, id: &str) -> Result<HereNowOccupant, E> {
-                Name::new(id).map(|Name(uuid)| HereNowOccupant { uuid, state: None })
+                Name::new(id.to_owned()).map(|Name(uuid)| HereNowOccupant { uuid, state: None })
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<HereNowOccupant, A::Error> {
@@ -119,21 +119,17 @@ impl<'de> Deserialize<'de> for HereNowOccupant {
 pub(super) struct Name(pub(super) String);
 
 impl Name {
-    fn new<E: serde::de::Error>(text: &str) -> Result<Self, E> {
+    fn new<E: serde::de::Error>(text: String) -> Result<Self, E> {
         if text.is_empty() {
-            return Err(E::invalid_value(Unexpected::Str(text), &"a non-empty text"));
+            return Err(E::invalid_value(Unexpected::Str(""), &"a non-empty text"));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text))
     }
 }
 
 impl<'de> Deserialize<'de> for Name {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        if text.is_empty() {
-            return Err(D::Error::invalid_value(Unexpected::Str(""), &"a non-empty text"));
-        }
-        Ok(Self(text))
+        Self::new(String::deserialize(deserializer)?)
     }
 }
 
@@ -154,17 +150,27 @@ impl ChannelListBody {
     }
 }
 
-/// Set-state answers with the state itself.
+/// The state itself: set-state's answer, and the flat one of get-state.
 #[derive(Deserialize)]
 pub(super) struct SetStateBody {
     pub(super) payload: Value,
 }
 
-/// Get-state answers with the state itself and its `channel`, or with `payload.channels`.
+/// What tells get-state's two shapes apart: only the flat one has `channel`.
+#[derive(Deserialize)]
+pub(super) struct GetStateShape {
+    pub(super) channel: Option<String>,
+}
+
+/// Get-state's answer about several channels.
 #[derive(Deserialize)]
 pub(super) struct GetStateBody {
-    pub(super) payload: Map<String, Value>,
-    pub(super) channel: Option<String>,
+    pub(super) payload: Object<GetStatePayload>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct GetStatePayload {
+    pub(super) channels: Entries<Value>,
 }
 
 /// An object of which nothing is read.

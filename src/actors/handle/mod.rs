@@ -3,21 +3,102 @@
 //! Every question reads what is published in memory first and the history after it, so that an answer never claims more
 //! than the history had when it was asked.
 
+mod channels;
+mod events;
+mod facts;
+mod occupancy;
+mod occupants;
+mod presence;
+mod start;
+mod users;
+mod visits;
+mod watches;
+
+use std::sync::Arc;
 use std::time::Duration;
 
+use actix::Addr;
 use thiserror::Error;
+use tokio::sync::{broadcast, watch};
+
+pub use self::events::GapCursor;
+pub use self::start::{Parts, Settings, StartError, start};
+pub use self::users::MAX_STATES;
+use super::clock::Clock;
+use super::live::Registry;
+use super::recorder::{Committed, HistoryHealth};
+use super::supervisor::{Stop, Supervisor};
 
 use crate::domain::answer::{Answer, Present};
 use crate::domain::channel::Status;
-use crate::domain::event::{EventId, Recorded};
+use crate::domain::event::Recorded;
 use crate::domain::gap::Gap;
 use crate::domain::names::{ChannelName, UserId};
 use crate::domain::occupancy::{Bounds, Bucket};
 use crate::domain::state::Shown;
 use crate::domain::time::{Moment, Time, Window};
 use crate::domain::visit::{Length, Visit};
-use crate::domain::watch::{Policy, Target};
-use crate::history::{HistoryError, VisitCursor};
+use crate::domain::watch::Policy;
+use crate::history::{History, HistoryError};
+use crate::states::States;
+
+/// A running adsum. Clones are the same one.
+#[derive(Clone)]
+pub struct Adsum {
+    registry: Registry,
+    history: Arc<dyn History>,
+    states: Arc<States>,
+    clock: Clock,
+    committed: Committed,
+    health: Arc<HistoryHealth>,
+    failed: watch::Receiver<bool>,
+    supervisor: Addr<Supervisor>,
+}
+
+impl Adsum {
+    /// What time it is, by the clock of the record.
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// Committed events from now on, in order of id, [`crate::domain::event::EventKind::Settled`] ones too. Who is slow
+    /// misses some, is told so, and reads on with [`Adsum::events`].
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<[Recorded]>> {
+        self.committed.subscribe()
+    }
+
+    /// Whether the record is being kept.
+    ///
+    /// # Errors
+    /// Why not, in one sentence.
+    pub fn readiness(&self) -> Result<(), String> {
+        self.health.borrow().clone().map_or(Ok(()), Err)
+    }
+
+    /// Waits until adsum cannot go on, which need never be.
+    pub async fn failure(&self) {
+        let mut failed = self.failed.clone();
+        if failed.wait_for(|failed| *failed).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Stops observing, records that, and returns when the record is complete.
+    pub async fn stop(&self) {
+        // A supervisor that is gone has nothing left to stop.
+        let _ = self.supervisor.send(Stop).await;
+    }
+
+    /// Asks the history, where blocking is allowed.
+    async fn ask<T, F>(&self, question: F) -> Result<T, AskError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&dyn History) -> Result<T, AskError> + Send + 'static,
+    {
+        let history = Arc::clone(&self.history);
+        tokio::task::spawn_blocking(move || question(&*history)).await.map_err(|_| AskError::Stopping)?
+    }
+}
 
 /// Why a question has no answer.
 #[derive(Debug, Error)]

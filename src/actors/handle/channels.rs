@@ -1,0 +1,53 @@
+//! Which channels are watched, and how they stand.
+
+use super::{Adsum, AskError, ChannelNow};
+use crate::actors::live::Live;
+use crate::domain::channel::{Channel, Status};
+use crate::domain::names::ChannelName;
+use crate::domain::observation::Grade;
+
+impl Adsum {
+    /// Every watched channel, in order of name.
+    pub fn channels(&self) -> Vec<ChannelNow> {
+        let mut channels: Vec<ChannelNow> = self.registry.all().iter().map(|live| of_live(live)).collect();
+        channels.sort_unstable_by(|one, other| one.channel.cmp(&other.channel));
+        channels
+    }
+
+    /// A channel that is watched, or in the record.
+    ///
+    /// # Errors
+    /// [`AskError::UnknownChannel`], [`AskError::History`].
+    pub async fn channel(&self, channel: &ChannelName) -> Result<ChannelNow, AskError> {
+        if let Some(live) = self.registry.get(channel) {
+            return Ok(of_live(&live));
+        }
+        let name = channel.clone();
+        self.ask(move |history| {
+            let kept = history.checkpoint(&name)?.ok_or_else(|| AskError::UnknownChannel(name.clone()))?;
+            // No gap opens by itself in what is not watched, whatever the policy would be.
+            let channel = Channel::resume(name, std::time::Duration::MAX, kept);
+            Ok(ChannelNow { status: Status::Unwatched, ..of_channel(&channel) })
+        })
+        .await
+    }
+}
+
+fn of_live(live: &Live) -> ChannelNow {
+    let channel = live.channel.read();
+    ChannelNow { policy: Some(live.policy), polls: live.polls.read(), ..of_channel(&channel) }
+}
+
+fn of_channel(channel: &Channel) -> ChannelNow {
+    ChannelNow {
+        channel: channel.name.clone(),
+        status: channel.status(),
+        occupancy: channel.run().map(|run| run.occupancy),
+        last_observed: channel.last(),
+        policy: None,
+        complete: channel.run().is_some_and(|run| run.grade == Grade::Complete),
+        gap: channel.open_gap().copied(),
+        began: channel.began,
+        polls: Vec::new(),
+    }
+}

@@ -1,0 +1,129 @@
+//! What is known of a channel: what is published in memory, read first, and the history's record of it.
+
+use super::{Adsum, AskError, Coverage};
+use crate::domain::answer::Observed;
+use crate::domain::gap::Gap;
+use crate::domain::names::ChannelName;
+use crate::domain::occupancy::Run;
+use crate::domain::time::{Moment, Time};
+use crate::domain::visit::{Visit, covered};
+use crate::history::{ChannelRecord, History};
+
+/// Gaps are read in pages of so many.
+const GAPS: usize = 1000;
+
+/// What memory has of a channel at one instant. Whatever the history is asked afterwards is as new or newer, so an
+/// answer that is settled by this is settled in the history.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Published {
+    run: Option<Run>,
+    complete: Option<Moment>,
+}
+
+/// A channel's record, up to what was published.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    pub(super) record: ChannelRecord,
+    pub(super) observed: Observed,
+    run: Option<Run>,
+}
+
+impl Adsum {
+    /// Reads what is published. Ask the history only after this.
+    pub(super) fn published(&self, channel: &ChannelName) -> Published {
+        self.registry.get(channel).map_or_else(Published::default, |live| {
+            let channel = live.channel.read();
+            Published { run: channel.run().copied(), complete: channel.last_complete() }
+        })
+    }
+
+    /// Refuses what lies in the future.
+    pub(super) fn not_future(&self, at: Time) -> Result<Time, AskError> {
+        let now = self.now();
+        if at > now { Err(AskError::Future { at, now }) } else { Ok(at) }
+    }
+}
+
+impl Facts {
+    /// The record of a channel; `None` if it was never watched.
+    pub(super) fn read(
+        history: &dyn History,
+        channel: &ChannelName,
+        published: Published,
+    ) -> Result<Option<Self>, AskError> {
+        let Some(record) = history.channel(channel)? else { return Ok(None) };
+        let run = published.run.or(record.run);
+        let observed = Observed {
+            began: record.began,
+            since: record.observed_since,
+            complete_since: record.complete_since,
+            last: run.map(|run| run.last),
+            last_complete: published.complete.or(record.complete),
+            kept_since: history.kept_since()?,
+        };
+        Ok(Some(Self { record, observed, run }))
+    }
+
+    /// Up to when occupancy is settled.
+    pub(super) fn settled_until(&self) -> Option<Time> {
+        self.observed.last.map(|last| last.earliest)
+    }
+
+    /// Up to when users are settled.
+    fn users_settled_until(&self) -> Option<Time> {
+        self.observed.last_complete.map(|last| last.earliest)
+    }
+
+    /// A visit that lasts goes on up to where the published observations prove it.
+    pub(super) fn up_to_date(&self, visit: Visit) -> Visit {
+        let settled = self.users_settled_until().unwrap_or(visit.listed_until);
+        let listed_until = visit.listed_until.max(settled);
+        if visit.left.is_none() { Visit { listed_until, ..visit } } else { visit }
+    }
+
+    /// The runs that touch a span, the last one up to date.
+    pub(super) fn runs(&self, history: &dyn History, from: Time, to: Time) -> Result<Vec<Run>, AskError> {
+        let mut runs = history.runs(&self.record.channel, from, to)?;
+        if let (Some(last), Some(current)) = (runs.last_mut(), self.run)
+            && last.first == current.first
+        {
+            *last = current;
+        }
+        Ok(runs)
+    }
+
+    /// How much of a span was observed.
+    pub(super) fn coverage(&self, gaps: &[Gap], from: Time, to: Time) -> Coverage {
+        let share = |since: Option<Time>, until: Option<Time>, gaps: &[Gap]| {
+            let (Some(since), Some(until)) = (since, until) else { return 0.0 };
+            let (start, end) = (since.max(from), until.min(to));
+            let observed = end.since(start).saturating_sub(covered(gaps, start, end.max(start)));
+            let whole = to.since(from);
+            if whole.is_zero() { 0.0 } else { observed.as_secs_f64() / whole.as_secs_f64() }
+        };
+        let full: Vec<Gap> = gaps.iter().filter(|gap| !gap.users_only).copied().collect();
+        Coverage {
+            occupancy: share(self.observed.since, self.settled_until(), &full),
+            users: share(self.observed.complete_since, self.users_settled_until(), gaps),
+        }
+    }
+}
+
+/// A channel's gaps that touch a span.
+pub(super) fn gaps_of(
+    history: &dyn History,
+    channel: &ChannelName,
+    from: Time,
+    to: Time,
+) -> Result<Vec<Gap>, AskError> {
+    let mut gaps: Vec<(ChannelName, Gap)> = Vec::new();
+    loop {
+        let after = gaps.last().map(|(channel, gap)| (gap.from, channel.clone()));
+        let page = history.gaps(Some(channel), (Some(from), Some(to)), after.as_ref(), GAPS)?;
+        let more = page.len() >= GAPS;
+        gaps.extend(page);
+        if !more {
+            return Ok(gaps.into_iter().map(|(_, gap)| gap).collect());
+        }
+    }
+}

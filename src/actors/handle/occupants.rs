@@ -1,0 +1,194 @@
+//! Who was in a channel at a moment.
+
+use std::time::Duration;
+
+use super::facts::{Facts, gaps_of};
+use super::{Adsum, AskError, OccupantAt, Occupants};
+use crate::actors::live::Live;
+use crate::domain::answer::{Present, presence};
+use crate::domain::channel::Channel;
+use crate::domain::names::{ChannelName, UserId};
+use crate::domain::observation::Grade;
+use crate::domain::occupancy::{self, Bounds};
+use crate::domain::roster::Member;
+use crate::domain::time::{Moment, Time};
+use crate::domain::visit::Visit;
+use crate::history::{History, VisitCursor, VisitQuery};
+
+/// Visits are read in pages of so many.
+const VISITS: usize = 1000;
+
+/// The shortest span, to ask for what touches a moment.
+const INSTANT: Duration = Duration::from_micros(1);
+
+impl Adsum {
+    /// Who was in a channel at `at`, or as of its last good observation; in order of user id, after `after`.
+    ///
+    /// # Errors
+    /// [`AskError::UnknownChannel`], [`AskError::Future`], [`AskError::History`].
+    pub async fn occupants(
+        &self,
+        channel: &ChannelName,
+        at: Option<Time>,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> Result<Occupants, AskError> {
+        let after = after.cloned();
+        let now = self.now();
+        let (channel, published) = (channel.clone(), self.published(channel));
+        if let Some(at) = at {
+            let at = self.not_future(at)?;
+            let found = move |history: &dyn History| {
+                let facts = Facts::read(history, &channel, published)?;
+                occupants_at(history, &facts.ok_or_else(|| AskError::UnknownChannel(channel.clone()))?, at)
+            };
+            return Ok(page(self.ask(found).await?, now, after.as_ref(), limit));
+        }
+        if let Some(found) = self.registry.get(&channel).and_then(|live| occupants_now(&live)) {
+            return Ok(page(found, now, after.as_ref(), limit));
+        }
+        let found = self.ask(move |history| {
+            let kept =
+                history.checkpoint(&channel)?.ok_or_else(|| AskError::UnknownChannel(channel.clone()))?;
+            let channel = Channel::resume(channel, Duration::MAX, kept);
+            Ok(of_channel(&channel).unwrap_or_else(|| nothing(now)))
+        });
+        Ok(page(found.await?, now, after.as_ref(), limit))
+    }
+}
+
+/// Everybody, as yet in no order.
+struct Found {
+    at: Time,
+    occupancy: Option<Bounds>,
+    observed: bool,
+    items: Vec<OccupantAt>,
+}
+
+fn nothing(at: Time) -> Found {
+    Found { at, occupancy: None, observed: false, items: Vec::new() }
+}
+
+fn page(found: Found, now: Time, after: Option<&UserId>, limit: usize) -> Occupants {
+    let mut items = found.items;
+    items.retain(|item| after.is_none_or(|after| item.user > *after));
+    items.sort_unstable_by(|one, other| one.user.cmp(&other.user));
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| more).map(|last| last.user.clone());
+    let (at, occupancy, observed) = (found.at, found.occupancy, found.observed);
+    Occupants { at, age: now.since(at), occupancy, observed, items, next }
+}
+
+/// As of the last good observation; `None` if there was none.
+fn occupants_now(live: &Live) -> Option<Found> {
+    of_channel(&live.channel.read())
+}
+
+fn of_channel(channel: &Channel) -> Option<Found> {
+    let run = channel.run()?;
+    let roster = channel.roster();
+    let items = roster.members().iter().map(|(user, member)| {
+        let listed = roster.listed(member).is_some_and(|listed| listed.earliest >= run.last.earliest);
+        occupant_now(user, member, listed)
+    });
+    Some(Found {
+        at: run.last.latest,
+        occupancy: Some(Bounds { min: run.occupancy, max: run.occupancy }),
+        observed: run.grade == Grade::Complete,
+        items: items.collect(),
+    })
+}
+
+fn occupant_now(user: &UserId, member: &Member, listed: bool) -> OccupantAt {
+    OccupantAt {
+        user: user.clone(),
+        present: if listed { Present::Yes } else { Present::Unknown },
+        since: member.joined,
+        state: member.state.clone(),
+        state_since: member.state_since,
+    }
+}
+
+fn occupants_at(history: &dyn History, facts: &Facts, at: Time) -> Result<Found, AskError> {
+    let channel = &facts.record.channel;
+    let gaps = gaps_of(history, channel, at, at.plus(INSTANT))?;
+    let runs = facts.runs(history, at, at)?;
+    let settled = facts.settled_until().is_some_and(|settled| at <= settled);
+    let mut items: Vec<OccupantAt> = Vec::new();
+    for visit in visits_touching(history, Some(channel), None, at)? {
+        let visit = facts.up_to_date(visit);
+        let answer = presence(Some(&facts.observed), std::slice::from_ref(&visit), &gaps, at);
+        // Of somebody who left in one window and came back in the next, one entry is enough.
+        if answer.present == Present::No || items.iter().any(|item| item.user == visit.user) {
+            continue;
+        }
+        let state = history.state_at(&visit, at)?;
+        items.push(OccupantAt {
+            user: visit.user,
+            present: answer.present,
+            since: visit.joined,
+            state: state.state,
+            state_since: state.since,
+        });
+    }
+    Ok(Found {
+        at,
+        occupancy: occupancy::at(&runs, &gaps, at).filter(|_| settled),
+        observed: settled && !gaps.iter().any(|gap| gap.covers(at)),
+        items,
+    })
+}
+
+/// Visits whose user may have been there at `at`.
+pub(super) fn visits_touching(
+    history: &dyn History,
+    channel: Option<&ChannelName>,
+    user: Option<&UserId>,
+    at: Time,
+) -> Result<Vec<Visit>, AskError> {
+    let query = VisitQuery {
+        channel: channel.cloned(),
+        user: user.cloned(),
+        from: Some(at),
+        to: Some(at.plus(INSTANT)),
+        limit: VISITS,
+        ..VisitQuery::default()
+    };
+    all_visits(history, query)
+}
+
+/// All pages of a list of visits.
+pub(super) fn all_visits(history: &dyn History, mut query: VisitQuery) -> Result<Vec<Visit>, AskError> {
+    let mut visits: Vec<Visit> = Vec::new();
+    loop {
+        query.after = visits.last().map(cursor);
+        let page = history.visits(&query)?;
+        let more = page.len() == query.limit;
+        visits.extend(page);
+        if !more {
+            return Ok(visits);
+        }
+    }
+}
+
+/// Where a list goes on after a visit.
+pub(super) fn cursor(visit: &Visit) -> VisitCursor {
+    VisitCursor { joined: visit.joined.not_after, channel: visit.channel.clone(), opened: visit.opened }
+}
+
+/// The visit of a member who is there.
+pub(super) fn visit_of(channel: &Channel, user: &UserId) -> Option<Visit> {
+    let member = channel.roster().members().get(user)?;
+    let listed = channel.roster().listed(member);
+    Some(Visit {
+        channel: channel.name.clone(),
+        opened: member.opened,
+        user: user.clone(),
+        joined: member.joined,
+        left: None,
+        listed_until: listed.map_or(member.joined.not_after, |listed: Moment| listed.earliest),
+        state: member.state.clone(),
+        state_since: member.state_since,
+    })
+}

@@ -1,0 +1,94 @@
+//! Whether a user was in a channel.
+
+use std::time::Duration;
+
+use super::facts::{Facts, gaps_of};
+use super::occupants::{visit_of, visits_touching};
+use super::{Adsum, AskError, PresenceAnswer};
+use crate::domain::answer::{Observed, presence, presence_now};
+use crate::domain::channel::Channel;
+use crate::domain::names::{ChannelName, UserId};
+use crate::domain::observation::Grade;
+use crate::domain::occupancy::resolution;
+use crate::domain::time::Time;
+
+/// The shortest span, to ask for what touches a moment.
+const INSTANT: Duration = Duration::from_micros(1);
+
+impl Adsum {
+    /// Whether a user was in a channel at `at`, or is as of its last good observation. Never refused for an unknown
+    /// channel or user: a user never listed was not there wherever the channel was completely observed.
+    ///
+    /// # Errors
+    /// [`AskError::Future`], [`AskError::History`].
+    pub async fn presence(
+        &self,
+        channel: &ChannelName,
+        user: &UserId,
+        at: Option<Time>,
+    ) -> Result<PresenceAnswer, AskError> {
+        match at {
+            Some(at) => self.presence_at(channel, user, self.not_future(at)?).await,
+            None => self.presence_now(channel, user).await,
+        }
+    }
+
+    async fn presence_at(
+        &self,
+        channel: &ChannelName,
+        user: &UserId,
+        at: Time,
+    ) -> Result<PresenceAnswer, AskError> {
+        let published = self.published(channel);
+        let (channel, user, now) = (channel.clone(), user.clone(), self.now());
+        self.ask(move |history| {
+            let Some(facts) = Facts::read(history, &channel, published)? else {
+                let answer = presence(None, &[], &[], at);
+                return Ok(PresenceAnswer { answer, at, age: now.since(at), resolution: None });
+            };
+            let gaps = gaps_of(history, &channel, at, at.plus(INSTANT))?;
+            let visits = visits_touching(history, Some(&channel), Some(&user), at)?;
+            let visits: Vec<_> = visits.into_iter().map(|visit| facts.up_to_date(visit)).collect();
+            let answer = presence(Some(&facts.observed), &visits, &gaps, at);
+            let resolution = resolution(&facts.runs(history, at, at)?, at);
+            Ok(PresenceAnswer { answer, at, age: now.since(at), resolution })
+        })
+        .await
+    }
+
+    async fn presence_now(&self, channel: &ChannelName, user: &UserId) -> Result<PresenceAnswer, AskError> {
+        let now = self.now();
+        if let Some(live) = self.registry.get(channel) {
+            return Ok(as_of_last(Some(&live.channel.read()), user, now));
+        }
+        let (channel, user) = (channel.clone(), user.clone());
+        self.ask(move |history| {
+            let kept = history.checkpoint(&channel)?;
+            let channel = kept.map(|kept| Channel::resume(channel, Duration::MAX, kept));
+            Ok(as_of_last(channel.as_ref(), &user, now))
+        })
+        .await
+    }
+}
+
+/// The answer as of the last good observation.
+fn as_of_last(channel: Option<&Channel>, user: &UserId, now: Time) -> PresenceAnswer {
+    let run = channel.and_then(Channel::run);
+    let observed = channel.map(|channel| Observed {
+        began: channel.began,
+        since: run.map(|run| run.first.latest),
+        complete_since: None,
+        last: channel.last(),
+        last_complete: channel.roster().complete(),
+        kept_since: None,
+    });
+    let visit = channel.and_then(|channel| visit_of(channel, user));
+    let partial = run.is_some_and(|run| run.grade != Grade::Complete);
+    let at = run.map_or(now, |run| run.last.latest);
+    PresenceAnswer {
+        answer: presence_now(observed.as_ref(), visit.as_ref(), partial),
+        at,
+        age: now.since(at),
+        resolution: run.map(|run| run.widest).filter(|widest| !widest.is_zero()),
+    }
+}

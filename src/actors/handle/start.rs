@@ -1,0 +1,137 @@
+//! Starts adsum's moving parts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Actor as _;
+use thiserror::Error;
+use tokio::sync::{broadcast, watch};
+use tracing::info;
+
+use super::Adsum;
+use crate::actors::clock::Clock;
+use crate::actors::live::Registry;
+use crate::actors::pace::Pace;
+use crate::actors::poller::PollerParts;
+use crate::actors::recorder::RecorderParts;
+use crate::actors::seat::Seat;
+use crate::actors::source::Source;
+use crate::actors::supervisor::{Supervisor, SupervisorParts};
+use crate::actors::watchlist::Watchlist;
+use crate::domain::names::GroupName;
+use crate::domain::plan::Limits;
+use crate::domain::watch::{Policies, Target};
+use crate::history::{History, HistoryError};
+use crate::states::States;
+
+/// Commits that a slow listener may be behind before it must read on from the history.
+const COMMITS_KEPT: usize = 1024;
+
+/// What adsum does.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What the configuration wants watched.
+    pub targets: Vec<Target>,
+    /// Groups whose channels it wants watched.
+    pub groups: Vec<GroupName>,
+    /// How channels are watched.
+    pub policies: Policies,
+    /// How often patterns and groups are looked at.
+    pub discover_interval: Duration,
+    /// What bounds one request.
+    pub limits: Limits,
+    /// What bounds all of them.
+    pub max_requests_per_second: f64,
+    /// How often a mark is committed.
+    pub mark_every: Duration,
+    /// How long the record is kept.
+    pub retain: Duration,
+}
+
+/// What adsum works with.
+pub struct Parts {
+    /// Whom to ask.
+    pub source: Arc<dyn Source>,
+    /// Where the record is.
+    pub history: Arc<dyn History>,
+    /// Where the known states are.
+    pub states: Arc<States>,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+/// Why adsum does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The history cannot be read or written.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// A watch in the history is no name.
+    #[error("the history holds a watch that is none: {0:?}")]
+    Watch(String),
+    /// The work was lost.
+    #[error("starting was interrupted")]
+    Interrupted,
+}
+
+/// Starts observing, on the actix system that this is called on.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError> {
+    let history = Arc::clone(&parts.history);
+    let added = tokio::task::spawn_blocking(move || recover(&*history)).await;
+    let added = added.map_err(|_| StartError::Interrupted)??;
+    let registry = Registry::default();
+    let committed = broadcast::Sender::new(COMMITS_KEPT);
+    let health = Arc::new(watch::Sender::new(None));
+    let (fail, failed) = watch::channel(false);
+    let recorder = RecorderParts {
+        history: Arc::clone(&parts.history),
+        registry: registry.clone(),
+        clock: parts.clock,
+        mark_every: settings.mark_every,
+        retain: settings.retain,
+        committed: committed.clone(),
+        keeper: Seat::default(),
+        health: Arc::clone(&health),
+    };
+    let poller = PollerParts {
+        source: parts.source,
+        pace: Pace::per_second(settings.max_requests_per_second),
+        clock: parts.clock,
+        limits: settings.limits,
+    };
+    let supervisor = Supervisor::new(SupervisorParts {
+        policies: settings.policies,
+        groups: settings.groups,
+        discover_interval: settings.discover_interval,
+        watchlist: Watchlist::new(settings.targets, added),
+        registry: registry.clone(),
+        states: Arc::clone(&parts.states),
+        recorder,
+        poller,
+        failed: Arc::new(fail),
+    })
+    .start();
+    Ok(Adsum {
+        registry,
+        history: parts.history,
+        states: parts.states,
+        clock: parts.clock,
+        committed,
+        health,
+        failed,
+        supervisor,
+    })
+}
+
+/// Notices a crash, and reads what the API had watched.
+fn recover(history: &dyn History) -> Result<Vec<Target>, StartError> {
+    let crashed = history.recover()?;
+    if crashed > 0 {
+        info!(channels = crashed, "adsum ended without stopping; the gap is recorded as crashed");
+    }
+    let watches = history.watches()?;
+    watches.into_iter().map(|text| Target::new(&text).map_err(|_| StartError::Watch(text))).collect()
+}

@@ -1,0 +1,63 @@
+//! What is watched, and changing it.
+
+use super::{Adsum, AskError, WatchItem};
+use crate::actors::supervisor::{GetTargets, Retarget};
+use crate::domain::watch::Target;
+
+impl Adsum {
+    /// Everything that is watched on the configuration's or the API's account, in order.
+    ///
+    /// # Errors
+    /// [`AskError::Stopping`].
+    pub async fn watches(&self) -> Result<Vec<WatchItem>, AskError> {
+        let targets = self.supervisor.send(GetTargets).await.map_err(|_| AskError::Stopping)?;
+        let (configured, added, groups) = targets;
+        let of = |source| move |target: &Target| item(target, source);
+        let groups = groups.iter().map(|group| WatchItem {
+            target: group.as_str().to_owned(),
+            kind: "group",
+            source: "configuration",
+        });
+        let mut items: Vec<WatchItem> = configured
+            .iter()
+            .map(of("configuration"))
+            .chain(added.iter().map(of("api")))
+            .chain(groups)
+            .collect();
+        items.sort_unstable();
+        Ok(items)
+    }
+
+    /// Watches a channel or pattern from now on, also after a restart. Whether it is new.
+    ///
+    /// # Errors
+    /// [`AskError::History`], [`AskError::Stopping`].
+    pub async fn watch(&self, target: Target) -> Result<bool, AskError> {
+        let text = target.as_str().to_owned();
+        let new = self.ask(move |history| Ok(history.add_watch(&text)?)).await?;
+        self.supervisor.send(Retarget::Add(target)).await.map_err(|_| AskError::Stopping)?;
+        Ok(new)
+    }
+
+    /// Watches it no longer, unless the configuration or a group wants it. Whether the API had added it.
+    ///
+    /// # Errors
+    /// [`AskError::History`], [`AskError::Stopping`].
+    pub async fn unwatch(&self, target: &Target) -> Result<bool, AskError> {
+        let text = target.as_str().to_owned();
+        let known = self.ask(move |history| Ok(history.remove_watch(&text)?)).await?;
+        if known {
+            let remove = Retarget::Remove(target.clone());
+            self.supervisor.send(remove).await.map_err(|_| AskError::Stopping)?;
+        }
+        Ok(known)
+    }
+}
+
+fn item(target: &Target, source: &'static str) -> WatchItem {
+    let kind = match target {
+        Target::Channel(_) => "channel",
+        Target::Pattern(_) => "pattern",
+    };
+    WatchItem { target: target.as_str().to_owned(), kind, source }
+}

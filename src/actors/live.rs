@@ -1,0 +1,124 @@
+//! What is published of every watched channel: hot reads need no message.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hashbrown::HashMap;
+use parking_lot::RwLock;
+
+use crate::domain::channel::Channel;
+use crate::domain::gap::GapReason;
+use crate::domain::names::ChannelName;
+use crate::domain::observation::Grade;
+use crate::domain::watch::Policy;
+
+/// What came of one poll of one channel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// A good observation.
+    Good(Grade),
+    /// An answer that may be older than the one before it, and was dropped.
+    Stale,
+    /// None.
+    Failed(GapReason),
+}
+
+/// How many outcomes there are.
+const OUTCOMES: usize = 4 + GapReason::ALL.len();
+
+impl Outcome {
+    /// As written in answers and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Good(Grade::Complete) => "complete",
+            Self::Good(Grade::Truncated) => "truncated",
+            Self::Good(Grade::Count) => "count",
+            Self::Stale => "stale",
+            Self::Failed(reason) => reason.as_str(),
+        }
+    }
+
+    fn all() -> impl Iterator<Item = Self> {
+        let good = [Grade::Complete, Grade::Truncated, Grade::Count].map(Self::Good);
+        good.into_iter().chain([Self::Stale]).chain(GapReason::ALL.map(Self::Failed))
+    }
+}
+
+/// Counts of outcomes.
+#[derive(Debug)]
+pub struct Counters([AtomicU64; OUTCOMES]);
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| AtomicU64::new(0)))
+    }
+}
+
+impl Counters {
+    /// One more.
+    pub fn count(&self, outcome: Outcome) {
+        if let Some((_, counter)) = Outcome::all().zip(&self.0).find(|(known, _)| *known == outcome) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Those that are not zero.
+    pub fn read(&self) -> Vec<(&'static str, u64)> {
+        let read =
+            |(outcome, counter): (Outcome, &AtomicU64)| (outcome.as_str(), counter.load(Ordering::Relaxed));
+        Outcome::all().zip(&self.0).map(read).filter(|(_, count)| *count > 0).collect()
+    }
+}
+
+/// A watched channel. Its actor decides what changes and when; the poller confirms what does not.
+#[derive(Debug)]
+pub struct Live {
+    /// Its name.
+    pub name: ChannelName,
+    /// How it is watched.
+    pub policy: Policy,
+    /// As of its last committed observation.
+    pub channel: RwLock<Channel>,
+    /// What came of its polls.
+    pub polls: Counters,
+}
+
+/// Every watched channel.
+#[derive(Clone, Default, Debug)]
+pub struct Registry(Arc<RwLock<HashMap<ChannelName, Arc<Live>>>>);
+
+impl Registry {
+    /// Publishes a channel, in place of one of the same name.
+    pub fn publish(&self, live: Arc<Live>) {
+        self.0.write().insert(live.name.clone(), live);
+    }
+
+    /// Publishes it no longer.
+    pub fn withdraw(&self, name: &ChannelName) {
+        self.0.write().remove(name);
+    }
+
+    /// The channel, if it is watched.
+    pub fn get(&self, name: &ChannelName) -> Option<Arc<Live>> {
+        self.0.read().get(name).cloned()
+    }
+
+    /// Every channel, in no order.
+    pub fn all(&self) -> Vec<Arc<Live>> {
+        self.0.read().values().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_are_counted_apart() {
+        let counters = Counters::default();
+        counters.count(Outcome::Good(Grade::Complete));
+        counters.count(Outcome::Failed(GapReason::Timeout));
+        counters.count(Outcome::Failed(GapReason::Timeout));
+        assert_eq!(counters.read(), [("complete", 1), ("timeout", 2)]);
+    }
+}

@@ -1,0 +1,358 @@
+//! The poller: asks for the channels that are due, many in one request, and tells whom it concerns.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use hashbrown::HashMap;
+use tokio::sync::Semaphore;
+use tracing::{debug, warn};
+
+use super::channel::{ChannelActor, Observed};
+use super::clock::Clock;
+use super::live::{Live, Outcome};
+use super::pace::Pace;
+use super::seat::Obituary;
+use super::source::{HereNow, Listing, Source, Trouble, bad_answer};
+use super::supervisor::Child;
+use crate::domain::channel::Stale;
+use crate::domain::names::ChannelName;
+use crate::domain::observation::{Grade, Observation};
+use crate::domain::pages::{PAGE, PageSeen, Pages};
+use crate::domain::plan::{Ask, Failure, Limits, Plan};
+use crate::domain::time::{Moment, Time};
+use crate::telemetry::metrics;
+
+/// Requests that may be under way at once.
+pub const MAX_REQUESTS: usize = 64;
+
+/// A look waits at least so long, so that channels that become due together are asked for together.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// What a poller needs; kept by the supervisor to make another.
+#[derive(Clone)]
+pub struct PollerParts {
+    /// Whom to ask.
+    pub source: Arc<dyn Source>,
+    /// How often at most.
+    pub pace: Pace,
+    /// What time it is.
+    pub clock: Clock,
+    /// What bounds a request.
+    pub limits: Limits,
+}
+
+/// Asks who is here now.
+pub struct Poller {
+    parts: PollerParts,
+    plan: Plan,
+    channels: HashMap<ChannelName, (Arc<Live>, Addr<ChannelActor>)>,
+    under_way: Arc<Semaphore>,
+    /// When the next look is made.
+    tick: Option<(Time, SpawnHandle)>,
+    _obituary: Obituary<Child>,
+}
+
+/// Ask for this channel from now on.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Watch {
+    /// What is published of it.
+    pub live: Arc<Live>,
+    /// Who hears of changes.
+    pub channel: Addr<ChannelActor>,
+}
+
+/// Ask for it no longer.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Unwatch(pub ChannelName);
+
+/// Ask for nothing any more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Halt;
+
+/// The channel's last observation, which had arrived at `received`, is dealt with: it may be asked for again.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Release {
+    /// Which.
+    pub channel: ChannelName,
+    /// `r` of that observation.
+    pub received: Time,
+}
+
+/// What came of a request.
+struct Report {
+    ask: Ask,
+    sent: Time,
+    received: Time,
+    result: Result<Vec<Seen>, Trouble>,
+}
+
+/// What an answer says of one channel that was asked for; `None`: nothing, it was missing.
+type Seen = (ChannelName, Option<Observation>);
+
+impl Poller {
+    /// A poller with nothing to watch.
+    pub fn new(parts: PollerParts, obituary: Obituary<Child>) -> Self {
+        Self {
+            plan: Plan::new(parts.limits, parts.clock.now()),
+            channels: HashMap::new(),
+            under_way: Arc::new(Semaphore::new(MAX_REQUESTS)),
+            tick: None,
+            parts,
+            _obituary: obituary,
+        }
+    }
+
+    /// Makes the requests that are due.
+    fn look(&mut self, ctx: &mut Context<Self>) {
+        self.tick = None;
+        for ask in self.plan.due(self.parts.clock.now()) {
+            let parts = self.parts.clone();
+            let under_way = Arc::clone(&self.under_way);
+            let request = async move {
+                let _permit = under_way.acquire_owned().await;
+                make(&parts, ask).await
+            };
+            ctx.spawn(request.into_actor(self).map(|report, poller, ctx| {
+                poller.take(report);
+                poller.come_back(ctx);
+            }));
+        }
+        self.come_back(ctx);
+    }
+
+    /// Sees to it that the next look is made when something is due.
+    fn come_back(&mut self, ctx: &mut Context<Self>) {
+        let Some(due) = self.plan.next_due() else { return };
+        match self.tick {
+            Some((tick, _)) if tick <= due => return,
+            Some((_, handle)) => {
+                ctx.cancel_future(handle);
+            }
+            None => {}
+        }
+        let wait = due.since(self.parts.clock.now()).max(GATHER);
+        self.tick = Some((due, ctx.run_later(wait, Self::look)));
+    }
+
+    fn take(&mut self, report: Report) {
+        match report.result {
+            Ok(seen) => {
+                metrics::request("ok");
+                for (name, observation) in seen {
+                    self.seen(&name, observation, &report.ask, (report.sent, report.received));
+                }
+            }
+            Err(trouble) => {
+                metrics::request(trouble.reason.as_str());
+                self.failed(&report.ask, &trouble);
+            }
+        }
+    }
+
+    fn seen(
+        &mut self,
+        name: &ChannelName,
+        observation: Option<Observation>,
+        ask: &Ask,
+        (sent, received): (Time, Time),
+    ) {
+        let Some((live, channel)) = self.channels.get(name) else { return };
+        let cache_ttl = self.parts.limits.cache_ttl;
+        let seen = match observation {
+            Some(seen) => seen,
+            // A channel that is missing is taken as empty, but that ends no visit: only an explicit count of 0 does.
+            None if live.channel.read().roster().members().is_empty() => {
+                Observation::of_nobody(Moment::of_request(sent, received, cache_ttl))
+            }
+            None => return self.plan.ask_alone(name, received.plus(cache_ttl)),
+        };
+        // Bound, not inlined: a guard in the match would last through it.
+        let repeats = live.channel.read().repeats(&seen);
+        let changed = match repeats {
+            Err(Stale) => {
+                live.polls.count(Outcome::Stale);
+                metrics::channel_poll(Outcome::Stale.as_str());
+                false
+            }
+            Ok(repeats) => {
+                let outcome = Outcome::Good(seen.grade());
+                live.polls.count(outcome);
+                metrics::channel_poll(outcome.as_str());
+                if repeats {
+                    live.channel.write().confirm(&seen);
+                }
+                !repeats
+            }
+        };
+        let cut = ask.include_uuids && seen.grade() == Grade::Truncated;
+        let listed = seen.listed().len();
+        let paged = if ask.paged { seen.occupancy() as usize > PAGE } else { cut };
+        // A channel whose mailbox is closed has died: its successor watches again.
+        let held = changed && channel.try_send(Observed(seen)).is_ok();
+        self.plan.paged(name, paged);
+        self.plan.answered(name, sent, received, listed, held);
+    }
+
+    fn failed(&mut self, ask: &Ask, trouble: &Trouble) {
+        let now = self.parts.clock.now();
+        let (reason, what) = (trouble.reason.as_str(), &trouble.what);
+        if let Failure::Key { .. } = trouble.failure {
+            warn!(reason, what, "the service refuses the key for now");
+        } else {
+            debug!(reason, what, channels = ask.channels.len(), "a request failed");
+        }
+        for name in self.concerned(ask, trouble) {
+            if let Some((live, _)) = self.channels.get(&name) {
+                live.polls.count(Outcome::Failed(trouble.reason));
+                metrics::channel_poll(trouble.reason.as_str());
+                live.channel.write().failed(trouble.reason);
+            }
+        }
+        self.plan.failed(ask, &trouble.failure, now, fastrand::f64());
+    }
+
+    /// Whose gap this trouble may open. What fails for the key fails for all.
+    fn concerned(&self, ask: &Ask, trouble: &Trouble) -> Vec<ChannelName> {
+        match &trouble.failure {
+            Failure::Key { .. } => self.channels.keys().cloned().collect(),
+            Failure::Channels(named) => {
+                ask.channels.iter().filter(|name| named.contains(name)).cloned().collect()
+            }
+            Failure::Service | Failure::Answer => ask.channels.clone(),
+        }
+    }
+}
+
+/// Makes one request, or as many as a list has pages.
+async fn make(parts: &PollerParts, ask: Ask) -> Report {
+    let first = one(parts, &ask, ask.paged.then_some(0)).await;
+    let (sent, received, result) = match first {
+        Ok(first) if ask.paged => pages(parts, &ask, first).await,
+        Ok(first) => (first.sent, first.received, graded(&ask, first, parts)),
+        Err((sent, trouble)) => (sent, parts.clock.now(), Err(trouble)),
+    };
+    Report { ask, sent, received, result }
+}
+
+/// An answer, and when it was asked for and had arrived.
+struct Answer {
+    sent: Time,
+    received: Time,
+    listings: Vec<Listing>,
+}
+
+async fn one(parts: &PollerParts, ask: &Ask, offset: Option<usize>) -> Result<Answer, (Time, Trouble)> {
+    parts.pace.turn().await;
+    let page = offset.map(|offset| (number(PAGE), number(offset)));
+    let request = HereNow {
+        channels: ask.channels.clone(),
+        include_state: ask.include_state,
+        include_uuids: ask.include_uuids,
+        page,
+    };
+    let sent = parts.clock.now();
+    match parts.source.here_now(request).await {
+        Ok(listings) => Ok(Answer { sent, received: parts.clock.now(), listings }),
+        Err(trouble) => Err((sent, trouble)),
+    }
+}
+
+/// As the wire has it; the pages of a list end long before this cuts.
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// What the answer says of each channel asked for.
+fn graded(ask: &Ask, answer: Answer, parts: &PollerParts) -> Result<Vec<Seen>, Trouble> {
+    let moment = Moment::of_request(answer.sent, answer.received, parts.limits.cache_ttl);
+    let mut listings: HashMap<String, Listing> =
+        answer.listings.into_iter().map(|listing| (listing.channel.clone(), listing)).collect();
+    let seen = |name: &ChannelName| {
+        let listing = listings.remove(name.as_str());
+        let seen = listing.map(|listing| observation(ask, moment, listing)).transpose()?;
+        Ok((name.clone(), seen))
+    };
+    ask.channels.iter().map(seen).collect()
+}
+
+fn observation(ask: &Ask, moment: Moment, listing: Listing) -> Result<Observation, Trouble> {
+    if ask.include_uuids && listing.listed.is_none() && listing.occupancy > 0 {
+        return Err(bad_answer(format!("channel {:?} has no list of users", listing.channel)));
+    }
+    let channel = listing.channel;
+    Observation::new(moment, listing.occupancy, listing.listed)
+        .map_err(|error| bad_answer(format!("channel {channel:?} {error}")))
+}
+
+/// Asks for the pages after the first.
+async fn pages(parts: &PollerParts, ask: &Ask, first: Answer) -> (Time, Time, Result<Vec<Seen>, Trouble>) {
+    let (sent, mut received) = (first.sent, first.received);
+    let page = |answer: Answer| {
+        let moment = Moment::of_request(answer.sent, answer.received, parts.limits.cache_ttl);
+        let listing = answer.listings.into_iter().next();
+        let listing = listing.ok_or_else(|| bad_answer("a page without its channel".to_owned()))?;
+        let listed = listing.listed.unwrap_or_default();
+        Ok::<_, Trouble>(PageSeen { moment, occupancy: listing.occupancy, listed })
+    };
+    let listed = async {
+        let mut pages = Pages::new(page(first)?);
+        while let Some(offset) = pages.next_offset() {
+            let next = one(parts, ask, Some(offset)).await.map_err(|(_, trouble)| trouble)?;
+            received = next.received;
+            pages.take(page(next)?);
+        }
+        let seen = pages.finish().map_err(|error| bad_answer(error.to_string()))?;
+        Ok(ask.channels.iter().map(|name| (name.clone(), Some(seen.clone()))).collect())
+    };
+    let result = listed.await;
+    (sent, received, result)
+}
+
+impl Actor for Poller {
+    type Context = Context<Self>;
+}
+
+impl Handler<Watch> for Poller {
+    type Result = ();
+
+    fn handle(&mut self, Watch { live, channel }: Watch, ctx: &mut Self::Context) {
+        let now = self.parts.clock.now();
+        let last = live.channel.read().last();
+        let not_before = last.map_or(now, |last| last.latest.plus(self.parts.limits.cache_ttl));
+        self.plan.watch(&live.name, live.policy, now, not_before);
+        self.channels.insert(live.name.clone(), (live, channel));
+        self.come_back(ctx);
+    }
+}
+
+impl Handler<Halt> for Poller {
+    type Result = ();
+
+    fn handle(&mut self, _: Halt, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}
+
+impl Handler<Unwatch> for Poller {
+    type Result = ();
+
+    fn handle(&mut self, Unwatch(name): Unwatch, _: &mut Self::Context) {
+        self.plan.unwatch(&name);
+        self.channels.remove(&name);
+    }
+}
+
+impl Handler<Release> for Poller {
+    type Result = ();
+
+    fn handle(&mut self, Release { channel, received }: Release, ctx: &mut Self::Context) {
+        let not_before = received.plus(self.parts.limits.cache_ttl);
+        self.plan.release(&channel, self.parts.clock.now(), not_before);
+        self.come_back(ctx);
+    }
+}

@@ -1,0 +1,286 @@
+//! The recorder: many channels' changes in one commit, marks for those that changed nothing, and what has expired.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use thiserror::Error;
+use tokio::sync::{broadcast, oneshot, watch};
+use tracing::{info, warn};
+
+use super::clock::Clock;
+use super::keeper::{CatchUp, Keeper};
+use super::live::Registry;
+use super::seat::{Obituary, Seat};
+use super::supervisor::Child;
+use crate::domain::event::Recorded;
+use crate::domain::time::Time;
+use crate::history::{Entry, History, HistoryError, MAX_COMMIT_EVENTS, Mark};
+use crate::telemetry::metrics;
+
+/// How often what has expired is looked for.
+const EXPIRE_EVERY: Duration = Duration::from_secs(3600);
+
+/// How many rows one transaction forgets, so that the recorder never waits long.
+const EXPIRE_ROWS: usize = 5_000;
+
+/// Of the channels whose last observation is oldest, this share is named in a mark; the others' is proven by its floor.
+const NAMED_IN_MARK: usize = 100;
+
+/// Committed events, in order of id. A slow listener misses some and reads on from the history.
+pub type Committed = broadcast::Sender<Arc<[Recorded]>>;
+
+/// Whether the history can be written; if not, why.
+pub type HistoryHealth = watch::Sender<Option<String>>;
+
+/// Why changes were not committed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum RecordError {
+    /// They were not, and may be tried again.
+    #[error("the history cannot be written")]
+    Unavailable,
+    /// They do not go on from what the history holds.
+    #[error("the history holds something else")]
+    Conflict,
+    /// It is not known whether they were.
+    #[error("the recorder was lost")]
+    Lost,
+}
+
+/// What a recorder needs; kept by the supervisor to make another.
+#[derive(Clone)]
+pub struct RecorderParts {
+    /// Where to.
+    pub history: Arc<dyn History>,
+    /// Whom to mark.
+    pub registry: Registry,
+    /// What time it is.
+    pub clock: Clock,
+    /// How often a mark is committed.
+    pub mark_every: Duration,
+    /// How long the record is kept.
+    pub retain: Duration,
+    /// Who hears of committed events.
+    pub committed: Committed,
+    /// Who keeps the known states.
+    pub keeper: Seat<Keeper>,
+    /// Who hears how the history is.
+    pub health: Arc<HistoryHealth>,
+}
+
+/// Writes the history.
+pub struct Recorder {
+    parts: RecorderParts,
+    queue: Vec<Record>,
+    committing: bool,
+    marking: bool,
+    _obituary: Obituary<Child>,
+}
+
+/// Commit one channel's changes. A channel has at most one under way, which bounds the queue.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Record {
+    /// What.
+    entry: Entry,
+    /// Hears of it.
+    done: oneshot::Sender<Result<(), RecordError>>,
+}
+
+/// Commits changes through the recorder of the day.
+///
+/// # Errors
+/// [`RecordError`] if they were, or may have been, not committed.
+pub async fn record(recorder: &Seat<Recorder>, entry: Entry) -> Result<(), RecordError> {
+    let (done, committed) = oneshot::channel();
+    let recorder = recorder.get().ok_or(RecordError::Unavailable)?;
+    recorder.send(Record { entry, done }).await.map_err(|_| RecordError::Lost)?;
+    committed.await.map_err(|_| RecordError::Lost)?
+}
+
+impl Recorder {
+    /// A recorder with nothing to do.
+    pub fn new(parts: RecorderParts, obituary: Obituary<Child>) -> Self {
+        Self { parts, queue: Vec::new(), committing: false, marking: false, _obituary: obituary }
+    }
+
+    /// Takes what is queued, up to a commit's size.
+    fn next_batch(&mut self) -> Vec<Record> {
+        let mut events = 0;
+        let fits = |record: &&Record| {
+            events += record.entry.changes.events.len();
+            events <= MAX_COMMIT_EVENTS
+        };
+        let count = self.queue.iter().take_while(fits).count().max(1).min(self.queue.len());
+        self.queue.drain(..count).collect()
+    }
+
+    fn commit(&mut self, ctx: &mut Context<Self>) {
+        if self.committing || self.queue.is_empty() {
+            return;
+        }
+        self.committing = true;
+        let batch = self.next_batch();
+        let history = Arc::clone(&self.parts.history);
+        let committed = async move {
+            let (entries, waiting): (Vec<_>, Vec<_>) =
+                batch.into_iter().map(|record| (record.entry, record.done)).unzip();
+            let work = tokio::task::spawn_blocking(move || {
+                let start = std::time::Instant::now();
+                let result = history.commit(&entries);
+                metrics::history_commit(start.elapsed());
+                (entries, result)
+            });
+            (waiting, work.await)
+        };
+        ctx.spawn(committed.into_actor(self).map(|(waiting, work), recorder, ctx| {
+            recorder.committing = false;
+            if let Ok((entries, result)) = work {
+                recorder.settle(entries, waiting, result);
+            }
+            // Otherwise the commit panicked: whoever waits hears that it was lost.
+            recorder.commit(ctx);
+        }));
+    }
+
+    fn settle(
+        &mut self,
+        entries: Vec<Entry>,
+        waiting: Vec<oneshot::Sender<Result<(), RecordError>>>,
+        result: Result<Vec<Recorded>, HistoryError>,
+    ) {
+        match result {
+            Ok(events) => {
+                self.well();
+                for event in &events {
+                    metrics::event(event.kind);
+                }
+                if !events.is_empty() {
+                    // Nobody may be listening.
+                    let _ = self.parts.committed.send(events.into());
+                    self.tell_keeper();
+                }
+                answer(waiting, Ok(()));
+            }
+            Err(HistoryError::Conflict { channel }) => {
+                // The others are innocent: they go again.
+                for (entry, done) in entries.into_iter().zip(waiting) {
+                    if entry.channel == channel {
+                        warn!(%channel, "another writer recorded events of this channel; loading it again");
+                        answer([done], Err(RecordError::Conflict));
+                    } else {
+                        self.queue.push(Record { entry, done });
+                    }
+                }
+            }
+            Err(error) => {
+                self.ill(&error);
+                answer(waiting, Err(RecordError::Unavailable));
+            }
+        }
+    }
+
+    /// A keeper whose mailbox is full has been told already; one that is gone starts by catching up.
+    fn tell_keeper(&self) {
+        if let Some(keeper) = self.parts.keeper.get() {
+            let _ = keeper.try_send(CatchUp);
+        }
+    }
+
+    fn well(&self) {
+        let recovered = self.parts.health.send_if_modified(|health| health.take().is_some());
+        if recovered {
+            info!("the history can be written again");
+        }
+    }
+
+    fn ill(&self, error: &HistoryError) {
+        let text = error.to_string();
+        let news = self.parts.health.send_if_modified(|health| health.replace(text.clone()).is_none());
+        if news {
+            warn!(%error, "the history cannot be written; observing goes on, nothing is recorded");
+        }
+    }
+
+    fn mark(&mut self, ctx: &mut Context<Self>) {
+        if self.marking {
+            return;
+        }
+        let Some(mark) = mark_of(&self.parts.registry) else { return };
+        self.marking = true;
+        let history = Arc::clone(&self.parts.history);
+        let work = async move { tokio::task::spawn_blocking(move || history.mark(&mark)).await };
+        ctx.spawn(work.into_actor(self).map(|result, recorder, _| {
+            recorder.marking = false;
+            match result {
+                Ok(Err(error)) => recorder.ill(&error),
+                Ok(Ok(())) => recorder.well(),
+                Err(error) => warn!(%error, "a mark was lost"),
+            }
+        }));
+    }
+
+    fn expire(&mut self, ctx: &mut Context<Self>) {
+        let history = Arc::clone(&self.parts.history);
+        let before = self.parts.clock.now().minus(self.parts.retain);
+        let work = async move { tokio::task::spawn_blocking(move || forget(&*history, before)).await };
+        ctx.spawn(work.into_actor(self).map(|result, _, ctx| {
+            if let Ok(Err(error)) = result {
+                warn!(%error, "what has expired is still kept");
+            }
+            ctx.run_later(EXPIRE_EVERY, Self::expire);
+        }));
+    }
+}
+
+fn forget(history: &dyn History, before: Time) -> Result<(), HistoryError> {
+    while history.expire(before, EXPIRE_ROWS)? {}
+    Ok(())
+}
+
+fn answer(
+    waiting: impl IntoIterator<Item = oneshot::Sender<Result<(), RecordError>>>,
+    result: Result<(), RecordError>,
+) {
+    for done in waiting {
+        // Who does not wait any more need not hear.
+        let _ = done.send(result);
+    }
+}
+
+/// What is proven of the channels that are observed now. The floor is chosen so that only few must be named.
+fn mark_of(registry: &Registry) -> Option<Mark> {
+    let mut widest = Duration::ZERO;
+    let mut observed = Vec::new();
+    for live in registry.all() {
+        let channel = live.channel.read();
+        let in_gap = channel.open_gap().is_some_and(|gap| !gap.users_only);
+        if let Some(run) = channel.run().filter(|_| !in_gap) {
+            widest = widest.max(run.widest);
+            observed.push((live.name.clone(), run.last));
+        }
+    }
+    observed.sort_unstable_by_key(|(_, last)| last.earliest);
+    let named = observed.len() / NAMED_IN_MARK;
+    let floor = observed.get(named)?.1.earliest;
+    observed.truncate(named);
+    Some(Mark { floor, others: observed, widest })
+}
+
+impl Actor for Recorder {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(self.parts.mark_every, Self::mark);
+        self.expire(ctx);
+    }
+}
+
+impl Handler<Record> for Recorder {
+    type Result = ();
+
+    fn handle(&mut self, record: Record, ctx: &mut Self::Context) {
+        self.queue.push(record);
+        self.commit(ctx);
+    }
+}

@@ -1,0 +1,118 @@
+//! Where observations come from: a port, and its adapter to `PubNub`'s Presence API.
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
+use crate::domain::gap::GapReason;
+use crate::domain::names::{ChannelName, GroupName, UserId};
+use crate::domain::observation::Occupant;
+use crate::domain::plan::Failure;
+use crate::domain::state::{Shown, State};
+use crate::pubnub::{Client, Error, HereNowChannel, HereNowOccupant};
+
+/// One here-now request. Without channels it is global.
+#[derive(Clone, Debug)]
+pub struct HereNow {
+    /// For these.
+    pub channels: Vec<ChannelName>,
+    /// With states.
+    pub include_state: bool,
+    /// With user ids.
+    pub include_uuids: bool,
+    /// At most so many users of each channel, from this one on; `None`: all in one answer.
+    pub page: Option<(u32, u32)>,
+}
+
+/// One channel in an answer.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// Which. Not checked against what was asked for.
+    pub channel: String,
+    /// Its true total.
+    pub occupancy: u64,
+    /// Its users; `None` if the answer had no list.
+    pub listed: Option<Vec<Occupant>>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    /// What a gap is labelled with.
+    pub reason: GapReason,
+    /// What it means for the plan.
+    pub failure: Failure,
+    /// What happened, for the log.
+    pub what: String,
+}
+
+/// A service that can say who is here now.
+pub trait Source: Send + Sync + 'static {
+    /// Makes one request.
+    fn here_now(&self, request: HereNow) -> BoxFuture<'static, Result<Vec<Listing>, Trouble>>;
+
+    /// The names in a channel group, in one request.
+    fn channels_of(&self, group: &GroupName) -> BoxFuture<'static, Result<Vec<String>, Trouble>>;
+}
+
+impl Source for Client {
+    fn here_now(&self, request: HereNow) -> BoxFuture<'static, Result<Vec<Listing>, Trouble>> {
+        let call = Client::here_now(self)
+            .channels(request.channels.iter().map(ChannelName::as_str))
+            .include_state(request.include_state)
+            .include_uuids(request.include_uuids)
+            .limit(request.page.map(|(limit, _)| limit))
+            .offset(request.page.map(|(_, offset)| offset));
+        let with_state = request.include_state;
+        async move {
+            let answer = call.execute().await.map_err(|error| trouble(&error))?;
+            answer.channels.into_iter().map(|channel| listing(channel, with_state)).collect()
+        }
+        .boxed()
+    }
+
+    fn channels_of(&self, group: &GroupName) -> BoxFuture<'static, Result<Vec<String>, Trouble>> {
+        let call = self.list_channel_group(group.as_str());
+        async move { Ok(call.execute().await.map_err(|error| trouble(&error))?.channels) }.boxed()
+    }
+}
+
+fn listing(channel: HereNowChannel, with_state: bool) -> Result<Listing, Trouble> {
+    let occupant = |occupant: HereNowOccupant| {
+        let user = UserId::new(&occupant.uuid).map_err(|error| bad_answer(format!("a user id {error}")))?;
+        let state = match occupant.state {
+            _ if !with_state => Shown::Unknown,
+            None => Shown::Empty,
+            Some(value) => Shown::Value(State::new(value)),
+        };
+        Ok(Occupant { user, state })
+    };
+    let listed =
+        channel.occupants.map(|occupants| occupants.into_iter().map(occupant).collect()).transpose()?;
+    Ok(Listing { channel: channel.channel_name, occupancy: channel.occupancy, listed })
+}
+
+/// Something in an answer is bad.
+pub(super) fn bad_answer(what: String) -> Trouble {
+    Trouble { reason: GapReason::BadAnswer, failure: Failure::Answer, what }
+}
+
+/// What an error of the client means for the channels that were asked for.
+fn trouble(error: &Error) -> Trouble {
+    let key = || Failure::Key { retry_after: error.retry_after() };
+    let (reason, failure) = match error {
+        Error::Timeout { .. } => (GapReason::Timeout, Failure::Service),
+        Error::Unreachable { .. } => (GapReason::Unreachable, Failure::Service),
+        Error::BadAnswer { .. } | Error::TooLarge { .. } => (GapReason::BadAnswer, Failure::Answer),
+        Error::Service { status: 429, .. } => (GapReason::Throttled, key()),
+        Error::Service { status: 500.., .. } => (GapReason::ServerError, Failure::Service),
+        Error::Service { status: 403, channels, .. } if !channels.is_empty() => {
+            let refused = channels.iter().filter_map(|name| ChannelName::new(name).ok()).collect();
+            (GapReason::Forbidden, Failure::Channels(refused))
+        }
+        Error::Service { status: 403, .. } => (GapReason::Forbidden, key()),
+        error if error.concerns_key() => (GapReason::Refused, key()),
+        // Anything else that is refused may be one channel's fault, such as a name that the service does not take.
+        _ => (GapReason::Refused, Failure::Answer),
+    };
+    Trouble { reason, failure, what: error.to_string() }
+}

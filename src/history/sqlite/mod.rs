@@ -1,0 +1,220 @@
+//! The history in one `SQLite` file: write-ahead log, `synchronous = FULL`, one writer, a few readers.
+
+mod channels;
+mod codes;
+mod errors;
+mod events;
+mod expire;
+mod mark;
+mod names;
+mod open;
+mod spans;
+mod visits;
+mod write;
+
+use std::path::Path;
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::{ChannelRecord, Entry, EventQuery, History, HistoryError, Mark, Result, StateAt, VisitQuery};
+use crate::domain::channel::Checkpoint;
+use crate::domain::event::{EventId, Recorded};
+use crate::domain::gap::Gap;
+use crate::domain::names::{ChannelName, UserId};
+use crate::domain::occupancy::Run;
+use crate::domain::time::Time;
+use crate::domain::visit::Visit;
+use names::Users;
+
+/// How many questions are answered at once; more wait for their turn.
+const READERS: usize = 4;
+
+/// The history in a file.
+pub struct Sqlite {
+    id: String,
+    // Readers go first when this is dropped: the last connection tidies the log up, and only a writer can.
+    readers: Readers,
+    writer: Mutex<Writer>,
+}
+
+struct Writer {
+    connection: Connection,
+    users: Users,
+}
+
+/// Reading connections, each with one question at a time.
+struct Readers {
+    idle: Mutex<Vec<Connection>>,
+    returned: Condvar,
+}
+
+impl Sqlite {
+    /// Opens the history that `url` (`sqlite:data/history.db`, or a path) names. Makes its folder and the file where
+    /// they are missing; brings an old file up to date.
+    ///
+    /// # Errors
+    /// [`HistoryError::TooNew`] if a newer adsum wrote it, [`HistoryError::Damaged`] if it is no history,
+    /// [`HistoryError::Unavailable`] if it cannot be opened now. The messages name the file.
+    pub fn open(url: &str) -> Result<Self> {
+        let path = open::path_of(url)?;
+        Self::open_path(&path).map_err(|error| error.of_file(&path))
+    }
+
+    fn open_path(path: &Path) -> Result<Self> {
+        let connection = open::writer(path)?;
+        let id = open::history_id(&connection)?;
+        let idle = (0..READERS).map(|_| open::reader(path)).collect::<Result<_>>()?;
+        Ok(Self {
+            id,
+            readers: Readers { idle: Mutex::new(idle), returned: Condvar::new() },
+            writer: Mutex::new(Writer { connection, users: Users::default() }),
+        })
+    }
+
+    /// Does all of `work` or nothing of it.
+    fn write<T>(&self, work: impl FnOnce(&Transaction<'_>, &mut Users) -> Result<T>) -> Result<T> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let Writer { connection, users } = &mut *writer;
+        if !connection.is_autocommit() {
+            // A roll-back failed, or a panic came before it.
+            connection.execute_batch("ROLLBACK")?;
+        }
+        // What a failed transaction numbered does not exist, so its names are only kept after the commit.
+        let mut fresh = std::mem::take(users);
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done = work(&tx, &mut fresh)?;
+        tx.commit()?;
+        *users = fresh;
+        Ok(done)
+    }
+
+    /// Answers from one consistent view.
+    fn read<T>(&self, question: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        let mut reader = self.readers.take();
+        let tx = reader.connection()?.transaction()?;
+        question(&tx)
+    }
+}
+
+impl Readers {
+    fn take(&self) -> Reader<'_> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(connection) = idle.pop() {
+                return Reader { readers: self, connection: Some(connection) };
+            }
+            idle = self.returned.wait(idle).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// A connection on loan; it goes back by itself, after a panic too.
+struct Reader<'pool> {
+    readers: &'pool Readers,
+    connection: Option<Connection>,
+}
+
+impl Reader<'_> {
+    fn connection(&mut self) -> Result<&mut Connection> {
+        self.connection.as_mut().ok_or_else(|| HistoryError::Unavailable("no connection".to_owned()))
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        let mut idle = self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.extend(self.connection.take());
+        self.readers.returned.notify_one();
+    }
+}
+
+impl History for Sqlite {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn checkpoint(&self, channel: &ChannelName) -> Result<Option<Checkpoint>> {
+        self.read(|tx| channels::checkpoint(tx, channel))
+    }
+
+    fn begin(&self, channels: &[ChannelName], began: Time) -> Result<()> {
+        self.write(|tx, _| channels.iter().try_for_each(|channel| write::begin(tx, channel, began)))
+    }
+
+    fn commit(&self, entries: &[Entry]) -> Result<Vec<Recorded>> {
+        self.write(|tx, users| write::commit(tx, users, entries))
+    }
+
+    fn mark(&self, mark: &Mark) -> Result<()> {
+        self.write(|tx, _| mark::mark(tx, mark))
+    }
+
+    fn recover(&self) -> Result<usize> {
+        self.write(|tx, _| mark::recover(tx))
+    }
+
+    fn channels(&self, after: Option<&ChannelName>, limit: usize) -> Result<Vec<ChannelName>> {
+        self.read(|tx| channels::channels(tx, after, limit))
+    }
+
+    fn channel(&self, channel: &ChannelName) -> Result<Option<ChannelRecord>> {
+        self.read(|tx| channels::channel(tx, channel))
+    }
+
+    fn knows_user(&self, user: &UserId) -> Result<bool> {
+        self.read(|tx| Ok(names::user_number(tx, user)?.is_some()))
+    }
+
+    fn events(&self, query: &EventQuery) -> Result<Vec<Recorded>> {
+        self.read(|tx| events::events(tx, query))
+    }
+
+    fn event_ids(&self) -> Result<(EventId, EventId)> {
+        self.read(|tx| channels::event_ids(tx))
+    }
+
+    fn visits(&self, query: &VisitQuery) -> Result<Vec<Visit>> {
+        self.read(|tx| visits::visits(tx, query))
+    }
+
+    fn state_at(&self, visit: &Visit, at: Time) -> Result<StateAt> {
+        self.read(|tx| events::state_at(tx, visit, at))
+    }
+
+    fn gaps(
+        &self,
+        channel: Option<&ChannelName>,
+        span: (Option<Time>, Option<Time>),
+        after: Option<&(Time, ChannelName)>,
+        limit: usize,
+    ) -> Result<Vec<(ChannelName, Gap)>> {
+        self.read(|tx| spans::gaps(tx, channel, span, after, limit))
+    }
+
+    fn runs(&self, channel: &ChannelName, from: Time, to: Time) -> Result<Vec<Run>> {
+        self.read(|tx| spans::runs(tx, channel, from, to))
+    }
+
+    fn watches(&self) -> Result<Vec<String>> {
+        self.read(|tx| channels::watches(tx))
+    }
+
+    fn add_watch(&self, watch: &str) -> Result<bool> {
+        let sql = "INSERT INTO watches (target) VALUES (?1) ON CONFLICT (target) DO NOTHING";
+        self.write(|tx, _| Ok(tx.prepare_cached(sql)?.execute([watch])? == 1))
+    }
+
+    fn remove_watch(&self, watch: &str) -> Result<bool> {
+        let sql = "DELETE FROM watches WHERE target = ?1";
+        self.write(|tx, _| Ok(tx.prepare_cached(sql)?.execute([watch])? == 1))
+    }
+
+    fn expire(&self, before: Time, limit: usize) -> Result<bool> {
+        self.write(|tx, users| expire::expire(tx, users, before, limit))
+    }
+
+    fn kept_since(&self) -> Result<Option<Time>> {
+        self.read(|tx| channels::kept_since(tx))
+    }
+}

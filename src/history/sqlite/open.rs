@@ -1,0 +1,118 @@
+//! Opening the file: folders, pragmas, migrations, and the refusal of what is no history or a newer one.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+use crate::history::{HistoryError, Result};
+
+mod embedded {
+    #![allow(missing_docs, unreachable_pub, clippy::pedantic, clippy::unwrap_used, reason = "generated")]
+    refinery::embed_migrations!("migrations");
+}
+
+/// What `migrations/` writes as the file's application id: "ADSM".
+const APPLICATION_ID: i64 = 1_094_996_813;
+
+/// How long a call waits for another process that holds the file's lock, before it is unavailable.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How many prepared statements a connection keeps.
+const STATEMENTS: usize = 64;
+
+/// How many bytes of the write-ahead log stay on disk when it is empty.
+const WAL_KEPT: i64 = 64 << 20;
+
+/// The file that a URL (`sqlite:data/history.db`) or a plain path names.
+pub(super) fn path_of(url: &str) -> Result<PathBuf> {
+    let path = url.strip_prefix("sqlite:").unwrap_or(url);
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if path.is_empty() {
+        return Err(HistoryError::Unavailable(format!("{url:?} names no file")));
+    }
+    Ok(PathBuf::from(path))
+}
+
+/// The writing connection; makes folders and the file, and migrates it.
+pub(super) fn writer(path: &Path) -> Result<Connection> {
+    make_folder(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    let mut connection = connect(path, flags)?;
+    refuse_foreign(&connection)?;
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(HistoryError::Unavailable(format!("no write-ahead log is possible here ({mode})")));
+    }
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "journal_size_limit", WAL_KEPT)?;
+    migrate(&mut connection)?;
+    Ok(connection)
+}
+
+/// A connection that only reads, to a file that [`writer`] has opened.
+pub(super) fn reader(path: &Path) -> Result<Connection> {
+    connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
+    // An absolute path is never taken for a "file:" URI nor for ":memory:".
+    let path = std::path::absolute(path).map_err(|error| HistoryError::Unavailable(error.to_string()))?;
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
+}
+
+fn make_folder(path: &Path) -> Result<()> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    std::fs::create_dir_all(folder)
+        .map_err(|error| HistoryError::Unavailable(format!("cannot make its folder: {error}")))
+}
+
+/// An `SQLite` database that adsum did not make is left alone.
+fn refuse_foreign(connection: &Connection) -> Result<()> {
+    let id: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    // A first start that was killed before its migration leaves tables but no id.
+    if id == APPLICATION_ID || tables == 0 || (id == 0 && version(connection)? == Some(0)) {
+        Ok(())
+    } else {
+        Err(HistoryError::Damaged("it is a database, but not one of adsum's".to_owned()))
+    }
+}
+
+/// The schema's version, 0 before the first migration; `None` if migrations were never begun.
+fn version(connection: &Connection) -> Result<Option<i64>> {
+    let exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'refinery_schema_history'";
+    if connection.query_row(exists, [], |_| Ok(())).optional()?.is_none() {
+        return Ok(None);
+    }
+    let newest = "SELECT coalesce(max(version), 0) FROM refinery_schema_history";
+    Ok(Some(connection.query_row(newest, [], |row| row.get(0))?))
+}
+
+fn migrate(connection: &mut Connection) -> Result<()> {
+    let runner = embedded::migrations::runner();
+    let known = runner.get_migrations().iter().map(|m| i64::from(m.version())).max().unwrap_or(0);
+    let found = version(connection)?.unwrap_or(0);
+    if found > known {
+        return Err(HistoryError::TooNew { found, known });
+    }
+    if found < known {
+        runner
+            .run(connection)
+            .map_err(|error| HistoryError::Unavailable(format!("it cannot be migrated: {error}")))?;
+    }
+    Ok(())
+}
+
+/// The history's own id, made at the first start.
+pub(super) fn history_id(connection: &Connection) -> Result<String> {
+    let fresh = uuid::Uuid::new_v4().to_string();
+    connection.execute("INSERT OR IGNORE INTO meta (only_row, history_id) VALUES (1, ?1)", [fresh])?;
+    Ok(connection.query_row("SELECT history_id FROM meta", [], |row| row.get(0))?)
+}

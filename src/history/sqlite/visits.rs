@@ -1,0 +1,126 @@
+//! Questions about visits.
+
+use hashbrown::HashMap;
+use rusqlite::{Row, Transaction, params};
+
+use super::channels::Standing;
+use super::codes;
+use super::names::{channel_number, user_number};
+use crate::domain::time::{Moment, Time};
+use crate::domain::visit::Visit;
+use crate::history::{Result, VisitQuery};
+
+const COLUMNS: &str = "v.channel_id, c.name, v.opened, u.name, v.joined_from, v.joined_to, v.left_from, v.left_to, \
+    v.state, v.since_from, v.since_to, v.listed_earliest, v.listed_latest";
+
+/// `?1` to `?2` is the span, `(?3, ?4, ?5)` what the list goes on after, `?6` the limit.
+const FILTER: &str =
+    "(v.left_to IS NULL OR v.left_to >= ?1) AND (v.joined_from IS NULL OR v.joined_from < ?2)";
+
+/// The statement for this kind of question. A channel's visits are opened in order of `joined_to`, so the key itself is
+/// in the right order for them.
+fn sql(query: &VisitQuery) -> String {
+    let open = match query.open {
+        Some(true) => "AND v.left_to IS NULL",
+        Some(false) => "AND v.left_to IS NOT NULL",
+        None => "",
+    };
+    let after = if query.channel.is_some() && query.user.is_none() {
+        "v.channel_id = ?7 AND v.opened > ?5 AND ?3 = ?3 AND ?4 = ?4 AND ?8 = 0"
+    } else if query.user.is_some() {
+        "v.user_id = ?8 AND (?7 = 0 OR v.channel_id = ?7) AND (v.joined_to, v.channel_id, v.opened) > (?3, ?4, ?5)"
+    } else {
+        "(v.joined_to, v.channel_id, v.opened) > (?3, ?4, ?5) AND ?7 = 0 AND ?8 = 0"
+    };
+    let order = if query.channel.is_some() && query.user.is_none() {
+        "v.opened"
+    } else {
+        "v.joined_to, v.channel_id, v.opened"
+    };
+    format!(
+        "SELECT {COLUMNS} FROM visits v JOIN channels c ON c.id = v.channel_id JOIN users u ON u.id = v.user_id \
+         WHERE {after} AND {FILTER} {open} ORDER BY {order} LIMIT ?6"
+    )
+}
+
+/// See [`crate::history::History::visits`].
+pub(super) fn visits(tx: &Transaction<'_>, query: &VisitQuery) -> Result<Vec<Visit>> {
+    let channel_id = match &query.channel {
+        Some(channel) => channel_number(tx, channel)?,
+        None => Some(0),
+    };
+    let user_id = match &query.user {
+        Some(user) => user_number(tx, user)?,
+        None => Some(0),
+    };
+    let (Some(channel_id), Some(user_id)) = (channel_id, user_id) else { return Ok(Vec::new()) };
+    let (joined, after_channel, opened) = match &query.after {
+        Some(after) => {
+            let number = channel_number(tx, &after.channel)?.unwrap_or(0);
+            (after.joined.as_micros(), number, codes::seq_code(after.opened))
+        }
+        None => (i64::MIN, 0, 0),
+    };
+    let mut list = tx.prepare_cached(&sql(query))?;
+    let mut rows = list.query(params![
+        query.from.map_or(i64::MIN, Time::as_micros),
+        query.to.map_or(i64::MAX, Time::as_micros),
+        joined,
+        after_channel,
+        opened,
+        codes::limit_code(query.limit),
+        channel_id,
+        user_id,
+    ])?;
+    let mut proven = Proven::default();
+    let mut visits = Vec::new();
+    while let Some(row) = rows.next()? {
+        visits.push(visit(tx, row, &mut proven)?);
+    }
+    Ok(visits)
+}
+
+fn visit(tx: &Transaction<'_>, row: &Row<'_>, proven: &mut Proven) -> Result<Visit> {
+    let joined = codes::some_window(row, 4)?;
+    let left = codes::window(row, 6)?;
+    let listed_until = match left {
+        Some(left) => left.not_before,
+        None => proven.listed(tx, row.get(0)?, codes::moment(row, 11)?)?.map(|moment| moment.earliest),
+    };
+    Ok(Visit {
+        channel: codes::channel_name(row, 1)?,
+        opened: codes::seq(row, 2)?,
+        user: codes::user_id(row, 3)?,
+        joined,
+        left,
+        listed_until: listed_until.unwrap_or(joined.not_after),
+        state: codes::shown(row, 8)?,
+        state_since: codes::window(row, 9)?,
+    })
+}
+
+/// The last complete observations of the channels that a list met.
+#[derive(Default)]
+struct Proven {
+    complete: HashMap<i64, Option<Moment>>,
+}
+
+impl Proven {
+    /// The last observation that listed a user who is there.
+    fn listed(
+        &mut self,
+        tx: &Transaction<'_>,
+        channel_id: i64,
+        listed: Option<Moment>,
+    ) -> Result<Option<Moment>> {
+        let complete = match self.complete.get(&channel_id) {
+            Some(complete) => *complete,
+            None => {
+                let complete = Standing::of(tx, channel_id)?.and_then(|standing| standing.complete);
+                self.complete.insert(channel_id, complete);
+                complete
+            }
+        };
+        Ok(complete.into_iter().chain(listed).max_by_key(|moment| (moment.latest, moment.earliest)))
+    }
+}
