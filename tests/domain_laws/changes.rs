@@ -9,7 +9,7 @@ use adsum::domain::time::{Moment, Window};
 use proptest::prelude::*;
 
 use crate::tries;
-use crate::watcher::{Sim, days, hard_days};
+use crate::watcher::{Plan, Sim, days, discovered_days, hard_days};
 use crate::world::{World, index, shown, t, worlds};
 
 /// Instants at which the user truly changed in the way of the event, in order of time.
@@ -31,21 +31,44 @@ fn is_change(kind: EventKind) -> bool {
     matches!(kind, EventKind::Join | EventKind::Leave | EventKind::State)
 }
 
+fn hold_their_causes(world: &World, plan: &Plan) -> Result<(), TestCaseError> {
+    let sim = Sim::run(world, plan, |_| ());
+    let mut reached: BTreeMap<(String, &str), i64> = BTreeMap::new();
+    for event in sim.record.events.iter().filter(|event| is_change(event.kind)) {
+        prop_assert!(event.window.not_before.is_some(), "{event:?}");
+        let last = reached.entry((event.user.to_string(), event.kind.as_str())).or_insert(i64::MIN);
+        let cause = causes(world, event).into_iter().find(|&at| at > *last && event.window.contains(t(at)));
+        prop_assert!(cause.is_some(), "nothing caused {event:?}");
+        *last = cause.unwrap();
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(tries(400))]
 
     /// Each change of a user is told by at most one event: the causes are taken in order.
     #[test]
     fn every_join_leave_and_state_window_holds_a_true_change_of_its_own(world in worlds(), plan in hard_days()) {
+        hold_their_causes(&world, &plan)?;
+    }
+
+    #[test]
+    fn the_windows_of_a_discovered_channel_hold_their_causes_too(world in worlds(), plan in discovered_days()) {
+        hold_their_causes(&world, &plan)?;
+    }
+
+    #[test]
+    fn an_answer_that_may_be_older_than_the_last_is_dropped(world in worlds(), plan in hard_days()) {
         let sim = Sim::run(&world, &plan, |_| ());
-        let mut reached: BTreeMap<(String, &str), i64> = BTreeMap::new();
-        for event in sim.record.events.iter().filter(|event| is_change(event.kind)) {
-            prop_assert!(event.window.not_before.is_some(), "{event:?}");
-            let last = reached.entry((event.user.to_string(), event.kind.as_str())).or_insert(i64::MIN);
-            let cause = causes(&world, event).into_iter().find(|&at| at > *last && event.window.contains(t(at)));
-            prop_assert!(cause.is_some(), "nothing caused {event:?}");
-            *last = cause.unwrap();
-        }
+        prop_assert_eq!(sim.outdated, 0);
+    }
+
+    /// SPEC section 2, Order: "no route (batch, retry, split, page, discovery)".
+    #[test]
+    fn an_answer_that_may_be_older_than_the_discovery_is_dropped(world in worlds(), plan in discovered_days()) {
+        let sim = Sim::run(&world, &plan, |_| ());
+        prop_assert_eq!(sim.outdated, 0);
     }
 
     #[test]

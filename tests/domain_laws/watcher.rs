@@ -66,6 +66,8 @@ pub(crate) struct Plan {
     pub(crate) gap_after: i64,
     /// The service's views never go back.
     pub(crate) monotone: bool,
+    /// A discovery asked this long before the watch began; if the channel was empty then, adsum knows.
+    pub(crate) discovered: Option<i64>,
     pub(crate) steps: Vec<(i64, Do)>,
 }
 
@@ -145,6 +147,8 @@ pub(crate) struct Sim<'a> {
     pub(crate) good: Vec<Good>,
     /// What was dropped.
     pub(crate) stale: usize,
+    /// What was taken though it should have been dropped.
+    pub(crate) outdated: usize,
     /// Full gaps as they opened, with the failure that came last before.
     pub(crate) opened: Vec<(Gap, Option<GapReason>)>,
     pub(crate) restarts: usize,
@@ -157,6 +161,13 @@ pub(crate) struct Sim<'a> {
     marks: Vec<Kept>,
 }
 
+/// When a discovery saw the channel empty.
+pub(crate) fn absent(world: &World, plan: &Plan) -> Option<Moment> {
+    let received = START - plan.discovered?;
+    let earliest = received - 5 - plan.cache_ttl;
+    world.view(received, false).is_empty().then_some(Moment { earliest: t(earliest), latest: t(received) })
+}
+
 pub(crate) fn name() -> ChannelName {
     ChannelName::new("room").unwrap()
 }
@@ -164,7 +175,10 @@ pub(crate) fn name() -> ChannelName {
 impl<'a> Sim<'a> {
     pub(crate) fn new(world: &'a World, plan: &'a Plan) -> Self {
         let gap_after = Duration::from_micros(plan.gap_after.unsigned_abs());
-        let channel = Channel::begin(name(), gap_after, t(START), None);
+        let mut channel = Channel::begin(name(), gap_after, t(START));
+        if let Some(absent) = absent(world, plan) {
+            channel.absent(absent);
+        }
         let committed = Kept { roster: channel.roster().clone(), run: None, good: 0 };
         Self {
             world,
@@ -174,6 +188,7 @@ impl<'a> Sim<'a> {
             record: Record::default(),
             good: Vec::new(),
             stale: 0,
+            outdated: 0,
             opened: Vec::new(),
             restarts: 0,
             differing: Vec::new(),
@@ -293,7 +308,8 @@ impl<'a> Sim<'a> {
             assert!(matches!(ask.form, Form::Overfull), "only a list that is too long contradicts itself");
             return self.fail(GapReason::BadAnswer);
         };
-        let outdated = self.good.last().is_some_and(|last| !seen.moment.certainly_after(last.seen.moment));
+        let last = self.good.last().map(|last| last.seen.moment).or_else(|| absent(self.world, self.plan));
+        let outdated = last.is_some_and(|last| !seen.moment.certainly_after(last));
         let repeats = self.channel.repeats(&seen);
         match self.channel.observe(&seen) {
             Err(Stale) => {
@@ -303,14 +319,14 @@ impl<'a> Sim<'a> {
                 return;
             }
             Ok(None) => {
-                assert!(!outdated, "an answer that may be older is dropped");
+                self.outdated += usize::from(outdated);
                 assert_eq!(repeats, Ok(true), "an unchanged observation repeats the last one");
                 self.channel.confirm(&seen);
                 self.good.push(Good { seen: seen.clone(), view });
-                self.mark(&seen, ask.states);
+                self.mark(&seen);
             }
             Ok(Some(changes)) => {
-                assert!(!outdated, "an answer that may be older is dropped");
+                self.outdated += usize::from(outdated);
                 assert_eq!(repeats, Ok(false), "a changed observation does not repeat the last one");
                 self.good.push(Good { seen: seen.clone(), view });
                 self.note_opened(&changes);
@@ -353,12 +369,12 @@ impl<'a> Sim<'a> {
         self.marks.clear();
     }
 
-    fn mark(&mut self, seen: &Observation, states: bool) {
+    fn mark(&mut self, seen: &Observation) {
         let mut kept = self.marks.last().unwrap_or(&self.committed).clone();
         kept.good = self.good.len();
         kept.run = self.channel.run().copied();
         if seen.grade() == Grade::Complete {
-            kept.roster.repeat_complete(seen.moment, states);
+            kept.roster.confirm(seen);
         }
         self.marks.push(kept);
     }
@@ -473,10 +489,13 @@ fn plans(hard: bool) -> impl Strategy<Value = Plan> {
         any::<bool>(),
         prop::collection::vec((wait, what), 1..50),
     )
-        .prop_map(|(cache_ttl, gap_after, monotone, steps)| Plan {
-            cache_ttl,
-            gap_after,
-            monotone,
-            steps,
+        .prop_map(|(cache_ttl, gap_after, monotone, steps)| {
+            let discovered = None;
+            Plan { cache_ttl, gap_after, monotone, discovered, steps }
         })
+}
+
+/// Hard days of a channel that a discovery saw empty before.
+pub(crate) fn discovered_days() -> impl Strategy<Value = Plan> {
+    (hard_days(), 0..40_i64).prop_map(|(plan, before)| Plan { discovered: Some(before), ..plan })
 }
