@@ -67,7 +67,6 @@ proptest! {
         prop_assert_eq!(found, expected);
     }
 
-    /// The record's last run is only as long as the last commit knew; the others are whole.
     #[test]
     fn the_occupancy_at_a_moment_bounds_what_was_true_then(world in worlds(), plan in hard_days()) {
         let sim = Sim::run(&world, &plan, |_| ());
@@ -93,6 +92,40 @@ proptest! {
                     prop_assert!(bounds.min >= one.min(two) && bounds.max <= one.max(two), "{bounds:?} from {one} to {two}");
                 }
                 None => prop_assert!(!recorded, "nothing is known at {time:?}, between {one} and {two}"),
+            }
+        }
+    }
+
+    /// As with users: what is said of a moment rests on an observation before and one after it.
+    #[test]
+    fn the_occupancy_at_a_moment_rests_on_the_observations_on_both_sides(world in worlds(), plan in hard_days()) {
+        let sim = Sim::run(&world, &plan, |_| ());
+        let (runs, gaps) = (&sim.record.runs, sim.record.gaps());
+        let edges = sim.good.iter().flat_map(|seen| [seen.earliest(), seen.latest()]);
+        for time in edges.flat_map(|at| [at - 1, at, at + 1]) {
+            let Some(bounds) = at(runs, &gaps, t(time)) else { continue };
+            let before = sim.good.iter().rposition(|seen| seen.latest() <= time);
+            let after = sim.good.iter().position(|seen| seen.earliest() >= time);
+            let (Some(before), Some(after)) = (before, after) else {
+                prop_assert!(false, "{:?} at {} with nothing before ({:?}) or after ({:?})", bounds, time, before, after);
+                continue;
+            };
+            for good in &sim.good[before..=after] {
+                let seen = good.seen.occupancy();
+                prop_assert!(bounds.min <= seen && seen <= bounds.max, "{:?} at {}, but {:?}", bounds, time, good);
+            }
+        }
+    }
+
+    #[test]
+    fn all_time_between_two_observations_without_a_gap_is_observed(world in worlds(), plan in hard_days()) {
+        let sim = Sim::run(&world, &plan, |_| ());
+        for pair in sim.good.windows(2).filter(|pair| !after_gap(&sim, &pair[1])) {
+            let (from, to) = (pair[0].latest(), pair[1].earliest());
+            if from < to {
+                let bucket = bucket(&sim, from, to);
+                prop_assert!(near(bucket.observed, 1.0), "{:?} between {:?} and {:?}", bucket, pair[0], pair[1]);
+                prop_assert_eq!((bucket.min, bucket.max), (Some(pair[0].seen.occupancy()), Some(pair[0].seen.occupancy())));
             }
         }
     }

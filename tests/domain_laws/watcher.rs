@@ -472,15 +472,20 @@ pub(crate) fn hard_days() -> impl Strategy<Value = Plan> {
     plans(true)
 }
 
+/// How long adsum is down: now and then shorter than the service's cache lives.
+fn down() -> impl Strategy<Value = i64> {
+    prop_oneof![0..12_i64, 0..300_i64]
+}
+
 fn plans(hard: bool) -> impl Strategy<Value = Plan> {
     let reason = prop::sample::select(vec![GapReason::Timeout, GapReason::Throttled, GapReason::ServerError]);
-    let harm = if hard { 1 } else { 0 };
+    let harm = if hard { 2 } else { 0 };
     let what = prop_oneof![
         24 => asks(),
         4 => reason.prop_map(Do::Fail),
         3 => Just(Do::Tick),
-        harm => (any::<bool>(), 0..300_i64).prop_map(|(unwatch, down)| Do::Stop { unwatch, down }),
-        harm => (0..4_usize, 0..300_i64).prop_map(|(unmarked, down)| Do::Crash { unmarked, down }),
+        harm => (any::<bool>(), down()).prop_map(|(unwatch, down)| Do::Stop { unwatch, down }),
+        harm => (0..4_usize, down()).prop_map(|(unmarked, down)| Do::Crash { unmarked, down }),
     ];
     let wait = prop_oneof![2 => Just(0_i64), 12 => 1..40_i64, 2 => 30..90_i64, 1 => 100..400_i64];
     (
