@@ -210,6 +210,31 @@ proptest! {
         }
     }
 
+    #[test]
+    fn the_time_proven_of_a_visit_is_at_most_the_longest_possible(world in worlds(), plan in hard_days()) {
+        let sim = Sim::run(&world, &plan, |_| ());
+        for visit in sim.visits() {
+            let length = visit.length(&sim.record.gaps(), t(sim.now));
+            prop_assert_eq!(length.max.is_some(), visit.joined.not_before.is_some());
+            prop_assert!(length.max.is_none_or(|max| length.min <= max), "{:?} of {:?}", length, visit);
+        }
+    }
+
+    /// So that `merge` joins no visits that a longer absence parts.
+    #[test]
+    fn the_longest_absence_between_two_visits_is_no_shorter_than_the_true_one(world in worlds(), plan in hard_days()) {
+        let sim = Sim::run(&world, &plan, |_| ());
+        let visits = sim.visits();
+        for (number, visit) in visits.iter().enumerate() {
+            let Some(next) = visits[number + 1..].iter().find(|next| next.user == visit.user) else { continue };
+            let who = index(&visit.user);
+            let parting = sim.complete().into_iter().find(|seen| visit.left.is_some_and(|left| left.not_after == t(seen.latest())));
+            let (from, to) = world.absence(who, parting.unwrap().view).unwrap();
+            let longest = visit.longest_absence(next).unwrap();
+            prop_assert!(u128::from(to.abs_diff(from)) <= longest.as_micros(), "{visit:?} to {next:?}: {longest:?}");
+        }
+    }
+
     /// Otherwise the history gives back, after a restart, a roster that knows less than the one that was stopped.
     #[test]
     fn a_commit_says_which_observation_was_complete_and_which_showed_states(world in worlds(), plan in hard_days()) {

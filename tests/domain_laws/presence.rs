@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use adsum::domain::answer::{Answer, Code, Ground, Present, presence, presence_now};
 use adsum::domain::gap::GapReason;
+use adsum::domain::occupancy::{Run, resolution};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -60,6 +61,15 @@ fn edges(sim: &Sim) -> Vec<i64> {
     ends.flat_map(|at| [at - 1, at, at + 1]).collect()
 }
 
+/// The runs with the one that goes on.
+fn live_runs(sim: &Sim) -> Vec<Run> {
+    let mut runs = sim.record.runs.clone();
+    if let (Some(last), Some(live)) = (runs.last_mut(), sim.channel.run()) {
+        *last = *live;
+    }
+    runs
+}
+
 proptest! {
     #![proptest_config(tries(400))]
 
@@ -98,6 +108,24 @@ proptest! {
             let answer = ask(&sim, who, at);
             if answer.present != Present::Unknown {
                 prop_assert_eq!(answer.present, expected(&sim, who, at), "u{} at {}: {:?}", who, at, answer);
+            }
+        }
+    }
+
+    /// SPEC section 3: "an absence or stay that lies wholly between two good observations is not seen".
+    #[test]
+    fn a_wrong_yes_or_no_is_over_sooner_than_the_resolution_says(world in worlds(), plan in hard_days(), at in moments()) {
+        let sim = Sim::run(&world, &plan, |_| ());
+        for (who, at) in at.into_iter().map(|(who, at)| (who, START + at)) {
+            let wrong = match ask(&sim, who, at).present {
+                Present::Yes => world.absence(who, at),
+                Present::No => world.stay(who, at).map(|stay| (stay.from, stay.to)),
+                Present::Unknown => None,
+            };
+            if let Some((from, to)) = wrong {
+                let said = resolution(&live_runs(&sim), t(at)).map(|widest| widest.as_micros());
+                let true_length = u128::from(to.abs_diff(from));
+                prop_assert!(said.is_some_and(|said| true_length <= said), "u{who} at {at}: {said:?}, but from {from} to {to}");
             }
         }
     }
