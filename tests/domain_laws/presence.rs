@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use std::time::Duration;
 
 use crate::tries;
-use crate::watcher::{Good, Sim, days, hard_days};
-use crate::world::{START, index, t, user, worlds};
+use crate::watcher::{Ask, Do, Form, Good, Plan, Sim, days, hard_days};
+use crate::world::{START, World, index, t, user, worlds};
 
 /// The answer as a reader of the record gets it.
 fn ask(sim: &Sim, who: usize, at: i64) -> Answer {
@@ -236,6 +236,37 @@ proptest! {
             }
         });
     }
+}
+
+/// What is said of user 0 at `at`, how fine, and how long the truth to the contrary lasted: the user is there from 2 to
+/// `until`, and the channel is seen empty at 0, counted in between, and seen empty again.
+fn counted_between(count: i64, until: i64, last: i64) -> (Answer, u128, u128) {
+    let world = World::new(1, START, &[(2, 0, 0), (until - 2, 0, 7)]);
+    let ask = |form| Do::Ask(Ask { latency: 1, view: 0, form, states: false, turn: 0 });
+    let steps = vec![
+        (0, ask(Form::Complete)),
+        (count - 1, ask(Form::Count)),
+        (last - count - 1, ask(Form::Complete)),
+    ];
+    let plan = Plan { cache_ttl: 0, gap_after: 60, monotone: true, discovered: None, steps };
+    let sim = Sim::run(&world, &plan, |_| ());
+    let at = START + 20;
+    let said = resolution(&live_runs(&sim), t(at)).unwrap().as_micros();
+    (self::ask(&sim, 0, at), said, u128::from(until.abs_diff(2)))
+}
+
+/// 0 s complete, 49 s count, then an outage until 120 s: longer than `gap_after` (60 s) without a complete observation.
+#[test]
+fn users_are_unknown_before_a_full_gap_that_follows_observations_without_users() {
+    let (answer, ..) = counted_between(49, 110, 120);
+    assert_eq!((answer.present, answer.code), (Present::Unknown, Some(Code::Partial)), "{answer:?}");
+}
+
+/// 0 s complete, 40 s count, 50 s complete: a stay from 2 s to 48 s is not seen, so the resolution is not 41 s.
+#[test]
+fn the_resolution_for_users_is_that_of_the_observations_that_saw_users() {
+    let (answer, said, lasted) = counted_between(40, 48, 50);
+    assert!(answer.present == Present::Unknown || lasted <= said, "{answer:?} at {said}, but {lasted}");
 }
 
 #[test]
