@@ -1,0 +1,506 @@
+//! A small adsum around the real [`Channel`]: it asks the simulated service, commits what follows to a record in
+//! memory, and is stopped and killed now and then.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use adsum::domain::answer::Observed;
+use adsum::domain::channel::{Changes, Channel, Checkpoint, Stale};
+use adsum::domain::event::{Event, EventKind};
+use adsum::domain::gap::{Gap, GapReason};
+use adsum::domain::names::ChannelName;
+use adsum::domain::observation::{Grade, Observation};
+use adsum::domain::occupancy::Run;
+use adsum::domain::roster::Roster;
+use adsum::domain::time::{Moment, Time};
+use adsum::domain::visit::Visit;
+use proptest::prelude::*;
+
+use crate::world::{START, World, index, t, user};
+
+/// How the service, or its cutting of lists, answers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Form {
+    Complete,
+    /// At most so many of the users.
+    Cut(usize),
+    /// The right number of ids, but one of them twice.
+    Doubled,
+    /// One id too many: a bad entry.
+    Overfull,
+    Count,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask {
+    pub(crate) latency: i64,
+    /// Where in what the cache allows the answer was true, in thousandths.
+    pub(crate) view: i64,
+    pub(crate) form: Form,
+    pub(crate) states: bool,
+    /// How far the list is rotated.
+    pub(crate) turn: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Do {
+    Ask(Ask),
+    Fail(GapReason),
+    /// The timer of gaps.
+    Tick,
+    /// Stop, or end the watch, and go on after a while.
+    Stop {
+        unwatch: bool,
+        down: i64,
+    },
+    /// Die, with the last mark so many good observations ago, and go on after a while.
+    Crash {
+        unmarked: usize,
+        down: i64,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) cache_ttl: i64,
+    pub(crate) gap_after: i64,
+    /// The service's views never go back.
+    pub(crate) monotone: bool,
+    /// A discovery asked this long before the watch began; if the channel was empty then, adsum knows.
+    pub(crate) discovered: Option<i64>,
+    pub(crate) steps: Vec<(i64, Do)>,
+}
+
+/// An observation that was taken, and the instant at which it was true.
+#[derive(Clone, Debug)]
+pub(crate) struct Good {
+    pub(crate) seen: Observation,
+    pub(crate) view: i64,
+}
+
+/// One commit, and the observation that led to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Commit {
+    pub(crate) changes: Changes,
+    pub(crate) seen: Option<Observation>,
+}
+
+/// What a history would hold of the channel.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Record {
+    pub(crate) commits: Vec<Commit>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) runs: Vec<Run>,
+    pub(crate) gaps: BTreeMap<(Time, bool), Gap>,
+    pub(crate) since: Option<Time>,
+    pub(crate) complete_since: Option<Time>,
+}
+
+impl Record {
+    fn take_gap(&mut self, gap: Gap) {
+        self.gaps.insert((gap.from, gap.users_only), gap);
+    }
+
+    fn take(&mut self, changes: &Changes, seen: Option<&Observation>) {
+        self.events.extend(changes.events.iter().cloned());
+        if let Some(last) = changes.last_run {
+            let kept = self.runs.last_mut().expect("a run that goes on had begun");
+            assert_eq!(kept.first, last.first, "the run that goes on is the last one recorded");
+            *kept = last;
+        }
+        self.runs.extend(changes.run);
+        changes.gaps.iter().for_each(|&gap| self.take_gap(gap));
+        if let Some(seen) = seen {
+            self.since.get_or_insert(seen.moment.latest);
+            if seen.grade() == Grade::Complete {
+                self.complete_since.get_or_insert(seen.moment.latest);
+            }
+        }
+        self.commits.push(Commit { changes: changes.clone(), seen: seen.cloned() });
+    }
+
+    pub(crate) fn gaps(&self) -> Vec<Gap> {
+        self.gaps.values().copied().collect()
+    }
+
+    pub(crate) fn gaps_of(&self, users_only: bool) -> Vec<Gap> {
+        self.gaps.values().copied().filter(|gap| gap.users_only == users_only).collect()
+    }
+}
+
+/// What survives a death.
+#[derive(Clone, Debug)]
+struct Kept {
+    roster: Roster,
+    run: Option<Run>,
+    /// How many good observations it knows of.
+    good: usize,
+}
+
+pub(crate) struct Sim<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) plan: &'a Plan,
+    pub(crate) now: i64,
+    pub(crate) channel: Channel,
+    pub(crate) record: Record,
+    /// What was observed and, at a crash, not forgotten.
+    pub(crate) good: Vec<Good>,
+    /// What was dropped.
+    pub(crate) stale: usize,
+    /// What was taken though it should have been dropped.
+    pub(crate) outdated: usize,
+    /// Full gaps as they opened, with the failure that came last before.
+    pub(crate) opened: Vec<(Gap, Option<GapReason>)>,
+    pub(crate) restarts: usize,
+    /// Commits after which the roster does not agree with what they said was complete and shown.
+    pub(crate) differing: Vec<(Changes, Roster)>,
+    trouble: Option<GapReason>,
+    last_view: i64,
+    committed: Kept,
+    /// What a mark after each good observation since the last commit would keep.
+    marks: Vec<Kept>,
+}
+
+/// When a discovery saw the channel empty.
+pub(crate) fn absent(world: &World, plan: &Plan) -> Option<Moment> {
+    let received = START - plan.discovered?;
+    let earliest = received - 5 - plan.cache_ttl;
+    world.view(received, false).is_empty().then_some(Moment { earliest: t(earliest), latest: t(received) })
+}
+
+pub(crate) fn name() -> ChannelName {
+    ChannelName::new("room").unwrap()
+}
+
+impl<'a> Sim<'a> {
+    pub(crate) fn new(world: &'a World, plan: &'a Plan) -> Self {
+        let gap_after = Duration::from_micros(plan.gap_after.unsigned_abs());
+        let mut channel = Channel::begin(name(), gap_after, t(START));
+        if let Some(absent) = absent(world, plan) {
+            channel.absent(absent);
+        }
+        let committed = Kept { roster: channel.roster().clone(), run: None, good: 0 };
+        Self {
+            world,
+            plan,
+            now: START,
+            channel,
+            record: Record::default(),
+            good: Vec::new(),
+            stale: 0,
+            outdated: 0,
+            opened: Vec::new(),
+            restarts: 0,
+            differing: Vec::new(),
+            trouble: None,
+            last_view: i64::MIN,
+            committed,
+            marks: Vec::new(),
+        }
+    }
+
+    /// Goes through the plan; `look` is called after every step.
+    pub(crate) fn run(world: &'a World, plan: &'a Plan, mut look: impl FnMut(&Self)) -> Self {
+        let mut sim = Self::new(world, plan);
+        for &(wait, what) in &plan.steps {
+            sim.now += wait;
+            sim.step(what);
+            look(&sim);
+        }
+        sim
+    }
+
+    fn step(&mut self, what: Do) {
+        match what {
+            Do::Ask(ask) => self.ask(ask),
+            Do::Fail(reason) => self.fail(reason),
+            Do::Tick => {
+                if let Some(changes) = self.channel.overdue(t(self.now)) {
+                    self.commit_gaps(&changes);
+                }
+            }
+            Do::Stop { unwatch, down } => {
+                let reason = if unwatch { GapReason::Unwatched } else { GapReason::Stopped };
+                let changes = self.channel.stop(t(self.now), reason);
+                self.commit_gaps(&changes);
+                self.resume(down);
+            }
+            Do::Crash { unmarked, down } => {
+                let marked = self.marks.len().checked_sub(unmarked + 1).map(|at| self.marks[at].clone());
+                self.committed = marked.unwrap_or_else(|| self.committed.clone());
+                self.good.truncate(self.committed.good);
+                if self.record.gaps_of(false).iter().all(|gap| gap.to.is_some()) {
+                    let from = self.committed.run.map_or(self.channel.began, |run| run.last.earliest);
+                    self.record.take_gap(Gap::open(from, GapReason::Crashed));
+                }
+                if let (Some(run), Some(last)) = (self.committed.run, self.record.runs.last_mut()) {
+                    *last = run;
+                }
+                self.resume(down);
+            }
+        }
+    }
+
+    fn resume(&mut self, down: i64) {
+        self.now += down;
+        self.trouble = None;
+        self.restarts += 1;
+        let kept = Checkpoint {
+            began: self.channel.began,
+            roster: self.committed.roster.clone(),
+            run: self.committed.run,
+            open_gaps: self.record.gaps.values().copied().filter(|gap| gap.to.is_none()).collect(),
+        };
+        self.marks.clear();
+        self.channel = Channel::resume(name(), self.channel.gap_after, kept);
+    }
+
+    fn fail(&mut self, reason: GapReason) {
+        self.channel.failed(reason);
+        self.trouble = Some(reason);
+    }
+
+    /// The answer to a request sent now, if it is one, and the instant of its truth.
+    pub(crate) fn answer(&mut self, ask: Ask) -> Option<(Observation, i64)> {
+        let (sent, received) = (self.now, self.now + ask.latency);
+        self.now = received;
+        let earliest = sent - self.plan.cache_ttl;
+        let mut view = earliest + (received - earliest) * ask.view / 1000;
+        if self.plan.monotone {
+            view = view.max(self.last_view);
+            self.last_view = view;
+        }
+        let mut list = self.world.view(view, ask.states);
+        let occupancy = list.len() as u64;
+        if !list.is_empty() {
+            let turn = ask.turn % list.len();
+            list.rotate_left(turn);
+        }
+        let list = match ask.form {
+            Form::Complete => Some(list),
+            Form::Cut(keep) => {
+                list.truncate(keep);
+                Some(list)
+            }
+            Form::Doubled => {
+                if list.len() > 1 {
+                    list.pop();
+                    list.push(list[0].clone());
+                }
+                Some(list)
+            }
+            Form::Overfull => {
+                list.push(adsum::domain::observation::Occupant { user: user(0), state: Default::default() });
+                Some(list)
+            }
+            Form::Count => None,
+        };
+        let moment = Moment::of_request(
+            t(sent),
+            t(received),
+            Duration::from_micros(self.plan.cache_ttl.unsigned_abs()),
+        );
+        Observation::new(moment, occupancy, list).ok().map(|seen| (seen, view))
+    }
+
+    fn ask(&mut self, ask: Ask) {
+        let Some((seen, view)) = self.answer(ask) else {
+            assert!(matches!(ask.form, Form::Overfull), "only a list that is too long contradicts itself");
+            return self.fail(GapReason::BadAnswer);
+        };
+        let last = self.good.last().map(|last| last.seen.moment).or_else(|| absent(self.world, self.plan));
+        let outdated = last.is_some_and(|last| !seen.moment.certainly_after(last));
+        let repeats = self.channel.repeats(&seen);
+        match self.channel.observe(&seen) {
+            Err(Stale) => {
+                assert!(outdated, "only an answer that may be older is dropped");
+                assert_eq!(repeats, Err(Stale));
+                self.stale += 1;
+                return;
+            }
+            Ok(None) => {
+                self.outdated += usize::from(outdated);
+                assert_eq!(repeats, Ok(true), "an unchanged observation repeats the last one");
+                self.channel.confirm(&seen);
+                self.good.push(Good { seen: seen.clone(), view });
+                self.mark(&seen);
+            }
+            Ok(Some(changes)) => {
+                self.outdated += usize::from(outdated);
+                assert_eq!(repeats, Ok(false), "a changed observation does not repeat the last one");
+                self.good.push(Good { seen: seen.clone(), view });
+                self.note_opened(&changes);
+                self.channel.apply(&seen, &changes);
+                self.commit(&changes, Some(&seen));
+            }
+        }
+        self.trouble = None;
+    }
+
+    fn note_opened(&mut self, changes: &Changes) {
+        for gap in changes.gaps.iter().filter(|gap| !gap.users_only) {
+            if !self.record.gaps.contains_key(&(gap.from, false)) {
+                self.opened.push((*gap, self.trouble));
+            }
+        }
+    }
+
+    fn commit_gaps(&mut self, changes: &Changes) {
+        assert!(changes.events.is_empty() && changes.run.is_none(), "only gaps come without an observation");
+        self.note_opened(changes);
+        self.channel.take_gaps(&changes.gaps);
+        self.commit(changes, None);
+    }
+
+    fn commit(&mut self, changes: &Changes, seen: Option<&Observation>) {
+        self.record.take(changes, seen);
+        let roster = self.channel.roster();
+        assert_eq!(self.record.runs.last(), self.channel.run(), "the record's last run is the channel's");
+        if (changes.complete, changes.shown) != (roster.complete(), roster.shown()) {
+            self.differing.push((changes.clone(), roster.clone()));
+        }
+        let roster = if seen.is_some() {
+            roster.clone()
+        } else {
+            let kept = &self.committed.roster;
+            Roster::restore(kept.members().clone(), changes.complete, changes.shown, kept.seq())
+        };
+        self.committed = Kept { roster, run: self.channel.run().copied(), good: self.good.len() };
+        self.marks.clear();
+    }
+
+    fn mark(&mut self, seen: &Observation) {
+        let mut kept = self.marks.last().unwrap_or(&self.committed).clone();
+        kept.good = self.good.len();
+        kept.run = self.channel.run().copied();
+        if seen.grade() == Grade::Complete {
+            kept.roster.confirm(seen);
+        }
+        self.marks.push(kept);
+    }
+
+    /// The visits that the events tell of.
+    pub(crate) fn visits(&self) -> Vec<Visit> {
+        let mut visits: Vec<Visit> = Vec::new();
+        for event in &self.record.events {
+            let open = visits.iter_mut().find(|visit| visit.user == event.user && visit.left.is_none());
+            match (event.kind, open) {
+                (EventKind::Join | EventKind::Present, None) => visits.push(Visit {
+                    channel: name(),
+                    opened: event.seq,
+                    user: event.user.clone(),
+                    joined: event.window,
+                    left: None,
+                    listed_until: event.window.not_after,
+                    state: event.state.clone(),
+                    state_since: event.state.is_known().then_some(event.window),
+                }),
+                (EventKind::Leave, Some(visit)) => visit.left = Some(event.window),
+                (EventKind::State | EventKind::Settled, Some(visit)) => {
+                    visit.state = event.state.clone();
+                    visit.state_since = Some(event.window);
+                }
+                (kind, open) => panic!("{kind:?} of {:?} while {open:?}", event.user),
+            }
+        }
+        let roster = self.channel.roster();
+        for visit in visits.iter_mut().filter(|visit| visit.left.is_none()) {
+            let member = &roster.members()[&visit.user];
+            assert_eq!((member.opened, member.joined), (visit.opened, visit.joined));
+            visit.listed_until = roster.listed(member).map_or(visit.listed_until, |moment| moment.earliest);
+        }
+        visits
+    }
+
+    pub(crate) fn observed(&self) -> Observed {
+        Observed {
+            began: self.channel.began,
+            since: self.record.since,
+            complete_since: self.record.complete_since,
+            last: self.channel.last(),
+            last_complete: self.channel.last_complete(),
+            kept_since: None,
+        }
+    }
+
+    /// The indices of the good observations that are complete.
+    pub(crate) fn complete(&self) -> Vec<&Good> {
+        self.good.iter().filter(|good| good.seen.grade() == Grade::Complete).collect()
+    }
+}
+
+impl Good {
+    pub(crate) fn lists(&self, who: usize) -> bool {
+        self.seen.listed().iter().any(|occupant| index(&occupant.user) == who)
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        self.seen.grade() == Grade::Complete
+    }
+
+    pub(crate) fn earliest(&self) -> i64 {
+        self.seen.moment.earliest.as_micros()
+    }
+
+    pub(crate) fn latest(&self) -> i64 {
+        self.seen.moment.latest.as_micros()
+    }
+}
+
+fn forms() -> impl Strategy<Value = Form> {
+    prop_oneof![
+        8 => Just(Form::Complete),
+        3 => (0..4_usize).prop_map(Form::Cut),
+        1 => Just(Form::Doubled),
+        1 => Just(Form::Overfull),
+        2 => Just(Form::Count),
+    ]
+}
+
+fn asks() -> impl Strategy<Value = Do> {
+    (1..12_i64, 0..=1000_i64, forms(), prop::bool::weighted(0.7), 0..5_usize)
+        .prop_map(|(latency, view, form, states, turn)| Do::Ask(Ask { latency, view, form, states, turn }))
+}
+
+/// Days on which nothing stops adsum.
+pub(crate) fn days() -> impl Strategy<Value = Plan> {
+    plans(false)
+}
+
+/// Days on which it is stopped and killed too.
+pub(crate) fn hard_days() -> impl Strategy<Value = Plan> {
+    plans(true)
+}
+
+/// How long adsum is down: now and then shorter than the service's cache lives.
+fn down() -> impl Strategy<Value = i64> {
+    prop_oneof![0..12_i64, 0..300_i64]
+}
+
+fn plans(hard: bool) -> impl Strategy<Value = Plan> {
+    let reason = prop::sample::select(vec![GapReason::Timeout, GapReason::Throttled, GapReason::ServerError]);
+    let harm = if hard { 2 } else { 0 };
+    let what = prop_oneof![
+        24 => asks(),
+        4 => reason.prop_map(Do::Fail),
+        3 => Just(Do::Tick),
+        harm => (any::<bool>(), down()).prop_map(|(unwatch, down)| Do::Stop { unwatch, down }),
+        harm => (0..4_usize, down()).prop_map(|(unmarked, down)| Do::Crash { unmarked, down }),
+    ];
+    let wait = prop_oneof![2 => Just(0_i64), 12 => 1..40_i64, 2 => 30..90_i64, 1 => 100..400_i64];
+    (
+        prop_oneof![Just(0_i64), 1..30_i64],
+        60..120_i64,
+        any::<bool>(),
+        prop::collection::vec((wait, what), 1..50),
+    )
+        .prop_map(|(cache_ttl, gap_after, monotone, steps)| {
+            let discovered = None;
+            Plan { cache_ttl, gap_after, monotone, discovered, steps }
+        })
+}
+
+/// Hard days of a channel that a discovery saw empty before.
+pub(crate) fn discovered_days() -> impl Strategy<Value = Plan> {
+    (hard_days(), 0..40_i64).prop_map(|(plan, before)| Plan { discovered: Some(before), ..plan })
+}
