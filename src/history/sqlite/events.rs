@@ -145,3 +145,17 @@ pub(super) fn state_at(tx: &Transaction<'_>, visit: &Visit, at: Time) -> Result<
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::sqlite::open::tests::plan;
+
+    #[test]
+    fn no_list_of_events_is_sorted_or_searched_from_end_to_end() {
+        for path in [Path::Channel, Path::User, Path::All] {
+            let steps = plan(&path.sql());
+            assert!(steps.iter().all(|step| step.starts_with("SEARCH")), "{steps:#?}");
+        }
+    }
+}

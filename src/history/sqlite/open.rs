@@ -114,3 +114,52 @@ pub(super) fn history_id(connection: &Connection) -> Result<String> {
     connection.execute("INSERT OR IGNORE INTO meta (only_row, history_id) VALUES (1, ?1)", [fresh])?;
     Ok(connection.query_row("SELECT history_id FROM meta", [], |row| row.get(0))?)
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// How the statement is carried out, step by step.
+    pub(in super::super) fn plan(sql: &str) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = writer(&folder.path().join("history.db")).unwrap();
+        let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        for index in 1..=explain.parameter_count() {
+            explain.raw_bind_parameter(index, 1).unwrap();
+        }
+        let mut rows = explain.raw_query();
+        let mut steps = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            steps.push(row.get(3).unwrap());
+        }
+        steps
+    }
+
+    #[test]
+    fn commits_are_on_disk_before_they_return() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = writer(&folder.path().join("history.db")).unwrap();
+        let pragma =
+            |name: &str| -> i64 { connection.pragma_query_value(None, name, |row| row.get(0)).unwrap() };
+        assert_eq!(pragma("synchronous"), 2, "FULL");
+        assert_eq!(pragma("foreign_keys"), 1);
+    }
+
+    #[test]
+    fn a_url_or_a_path_names_the_file() {
+        for url in ["data/history.db", "sqlite:data/history.db", "sqlite://data/history.db"] {
+            assert_eq!(path_of(url).unwrap(), Path::new("data/history.db"), "{url}");
+        }
+        assert_eq!(path_of("sqlite:///data/history.db").unwrap(), Path::new("/data/history.db"));
+    }
+
+    #[test]
+    fn a_first_start_that_was_killed_is_carried_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.db");
+        let runner = embedded::migrations::runner().set_target(refinery::Target::Version(0));
+        runner.run(&mut connect(&path, OpenFlags::default()).unwrap()).unwrap();
+        let connection = writer(&path).unwrap();
+        assert_eq!(version(&connection).unwrap(), Some(1));
+    }
+}

@@ -124,3 +124,27 @@ impl Proven {
         Ok(complete.into_iter().chain(listed).max_by_key(|moment| (moment.latest, moment.earliest)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::names::{ChannelName, UserId};
+    use crate::history::sqlite::open::tests::plan;
+
+    #[test]
+    fn no_list_of_visits_is_sorted_or_searched_from_end_to_end_save_of_those_that_last() {
+        let channel = || Some(ChannelName::new("lobby").unwrap());
+        let user = || Some(UserId::new("ada").unwrap());
+        for open in [None, Some(true), Some(false)] {
+            for (channel, user) in [(None, None), (channel(), None), (None, user()), (channel(), user())] {
+                let few = open == Some(true) && user.is_none();
+                let steps = plan(&sql(&VisitQuery { channel, user, open, ..VisitQuery::default() }));
+                let searched = steps.iter().all(|step| step.starts_with("SEARCH"));
+                assert!(
+                    searched || few && steps.iter().any(|step| step.contains("visits_open")),
+                    "{steps:#?}"
+                );
+            }
+        }
+    }
+}
