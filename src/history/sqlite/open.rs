@@ -146,14 +146,6 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_url_or_a_path_names_the_file() {
-        for url in ["data/history.db", "sqlite:data/history.db", "sqlite://data/history.db"] {
-            assert_eq!(path_of(url).unwrap(), Path::new("data/history.db"), "{url}");
-        }
-        assert_eq!(path_of("sqlite:///data/history.db").unwrap(), Path::new("/data/history.db"));
-    }
-
-    #[test]
     fn a_first_start_that_was_killed_is_carried_on() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.db");
