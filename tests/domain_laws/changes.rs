@@ -54,7 +54,7 @@ proptest! {
     }
 
     #[test]
-    fn the_windows_of_a_discovered_channel_hold_their_causes_too(world in worlds(), plan in discovered_days()) {
+    fn windows_that_rest_on_a_discovery_hold_their_causes_too(world in worlds(), plan in discovered_days()) {
         hold_their_causes(&world, &plan)?;
     }
 
@@ -100,7 +100,7 @@ proptest! {
     }
 
     #[test]
-    fn arrivals_and_leaves_alternate_for_each_user(world in worlds(), plan in hard_days()) {
+    fn arrivals_and_leaves_alternate_for_each_user(world in worlds(), plan in discovered_days()) {
         let sim = Sim::run(&world, &plan, |_| ());
         let mut inside = BTreeSet::new();
         for event in &sim.record.events {
@@ -122,7 +122,7 @@ proptest! {
     }
 
     #[test]
-    fn replaying_the_events_gives_the_roster(world in worlds(), plan in hard_days()) {
+    fn replaying_the_events_gives_the_roster(world in worlds(), plan in discovered_days()) {
         Sim::run(&world, &plan, |sim| {
             let visits: Vec<_> = sim.visits().into_iter().filter(|visit| visit.left.is_none()).collect();
             let members = sim.channel.roster().members();
@@ -147,7 +147,7 @@ proptest! {
     }
 
     #[test]
-    fn every_stay_that_outlasts_a_complete_observation_is_recorded_once(world in worlds(), plan in hard_days()) {
+    fn every_stay_that_outlasts_a_complete_observation_is_recorded_once(world in worlds(), plan in discovered_days()) {
         let sim = Sim::run(&world, &plan, |_| ());
         let visits = sim.visits();
         let mut recorded = BTreeMap::new();

@@ -248,7 +248,7 @@ fn counted_between(count: i64, until: i64, last: i64) -> (Answer, u128, u128) {
         (count - 1, ask(Form::Count)),
         (last - count - 1, ask(Form::Complete)),
     ];
-    let plan = Plan { cache_ttl: 0, gap_after: 60, monotone: true, discovered: None, steps };
+    let plan = Plan { cache_ttl: 0, gap_after: 60, monotone: true, steps };
     let sim = Sim::run(&world, &plan, |_| ());
     let at = START + 20;
     let said = resolution(&live_runs(&sim), t(at)).unwrap().as_micros();
