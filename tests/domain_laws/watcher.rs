@@ -9,9 +9,10 @@ use adsum::domain::channel::{Changes, Channel, Checkpoint, Stale};
 use adsum::domain::event::{Event, EventKind};
 use adsum::domain::gap::{Gap, GapReason};
 use adsum::domain::names::ChannelName;
-use adsum::domain::observation::{Grade, Observation};
+use adsum::domain::observation::{Grade, Observation, Occupant};
 use adsum::domain::occupancy::Run;
 use adsum::domain::roster::Roster;
+use adsum::domain::state::Shown;
 use adsum::domain::time::{Moment, Time};
 use adsum::domain::visit::Visit;
 use proptest::prelude::*;
@@ -298,7 +299,7 @@ impl<'a> Sim<'a> {
                 Some(list)
             }
             Form::Overfull => {
-                list.push(adsum::domain::observation::Occupant { user: user(0), state: Default::default() });
+                list.push(Occupant { user: user(0), state: Shown::default() });
                 Some(list)
             }
             Form::Count => None,
