@@ -8,8 +8,9 @@ use adsum::domain::state::Shown;
 use adsum::domain::time::{Moment, Window};
 use proptest::prelude::*;
 
+use crate::plan::{Plan, days, discovered_days, hard_days};
 use crate::tries;
-use crate::watcher::{Plan, Sim, days, discovered_days, hard_days};
+use crate::watcher::Sim;
 use crate::world::{World, index, shown, t, worlds};
 
 /// Instants at which the user truly changed in the way of the event, in order of time.

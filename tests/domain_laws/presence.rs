@@ -8,8 +8,9 @@ use adsum::domain::occupancy::{Run, resolution};
 use proptest::prelude::*;
 use std::time::Duration;
 
+use crate::plan::{Ask, Do, Form, Plan, days, hard_days};
 use crate::tries;
-use crate::watcher::{Ask, Do, Form, Good, Plan, Sim, days, hard_days};
+use crate::watcher::{Good, Sim};
 use crate::world::{START, World, index, t, user, worlds};
 
 /// The answer as a reader of the record gets it.

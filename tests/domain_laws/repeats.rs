@@ -6,8 +6,9 @@ use adsum::domain::event::EventKind;
 use adsum::domain::observation::{Observation, Seen};
 use proptest::prelude::*;
 
+use crate::plan::{days, hard_days};
 use crate::tries;
-use crate::watcher::{Sim, days, hard_days};
+use crate::watcher::Sim;
 use crate::world::{still_worlds, worlds};
 
 /// The same again in another order, long enough after to be certainly later, soon enough to open no gap.

@@ -6,8 +6,9 @@ use adsum::domain::occupancy::{Bucket, Run, at, buckets};
 use adsum::domain::time::Time;
 use proptest::prelude::*;
 
+use crate::plan::{days, hard_days};
 use crate::tries;
-use crate::watcher::{Good, Sim, days, hard_days};
+use crate::watcher::{Good, Sim};
 use crate::world::{START, t, worlds};
 
 fn bucket(sim: &Sim, from: i64, to: i64) -> Bucket {
