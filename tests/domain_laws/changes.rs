@@ -8,8 +8,9 @@ use adsum::domain::state::Shown;
 use adsum::domain::time::{Moment, Window};
 use proptest::prelude::*;
 
+use crate::plan::{Plan, days, discovered_days, hard_days};
 use crate::tries;
-use crate::watcher::{Plan, Sim, days, discovered_days, hard_days};
+use crate::watcher::Sim;
 use crate::world::{World, index, shown, t, worlds};
 
 /// Instants at which the user truly changed in the way of the event, in order of time.
@@ -54,7 +55,7 @@ proptest! {
     }
 
     #[test]
-    fn the_windows_of_a_discovered_channel_hold_their_causes_too(world in worlds(), plan in discovered_days()) {
+    fn windows_that_rest_on_a_discovery_hold_their_causes_too(world in worlds(), plan in discovered_days()) {
         hold_their_causes(&world, &plan)?;
     }
 
@@ -100,7 +101,7 @@ proptest! {
     }
 
     #[test]
-    fn arrivals_and_leaves_alternate_for_each_user(world in worlds(), plan in hard_days()) {
+    fn arrivals_and_leaves_alternate_for_each_user(world in worlds(), plan in discovered_days()) {
         let sim = Sim::run(&world, &plan, |_| ());
         let mut inside = BTreeSet::new();
         for event in &sim.record.events {
@@ -122,7 +123,7 @@ proptest! {
     }
 
     #[test]
-    fn replaying_the_events_gives_the_roster(world in worlds(), plan in hard_days()) {
+    fn replaying_the_events_gives_the_roster(world in worlds(), plan in discovered_days()) {
         Sim::run(&world, &plan, |sim| {
             let visits: Vec<_> = sim.visits().into_iter().filter(|visit| visit.left.is_none()).collect();
             let members = sim.channel.roster().members();
@@ -147,7 +148,7 @@ proptest! {
     }
 
     #[test]
-    fn every_stay_that_outlasts_a_complete_observation_is_recorded_once(world in worlds(), plan in hard_days()) {
+    fn every_stay_that_outlasts_a_complete_observation_is_recorded_once(world in worlds(), plan in discovered_days()) {
         let sim = Sim::run(&world, &plan, |_| ());
         let visits = sim.visits();
         let mut recorded = BTreeMap::new();

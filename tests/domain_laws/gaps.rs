@@ -5,8 +5,9 @@ use adsum::domain::observation::Grade;
 use adsum::domain::time::Time;
 use proptest::prelude::*;
 
+use crate::plan::{days, hard_days};
 use crate::tries;
-use crate::watcher::{Good, Sim, days, hard_days};
+use crate::watcher::{Good, Sim};
 use crate::world::{START, t, worlds};
 
 /// Neighbours among the observations: the end of the one before (or the beginning of the watch) and the next.

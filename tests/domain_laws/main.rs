@@ -14,6 +14,7 @@
 
 mod changes;
 mod gaps;
+mod plan;
 mod presence;
 mod repeats;
 mod runs;

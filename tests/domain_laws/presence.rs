@@ -8,8 +8,9 @@ use adsum::domain::occupancy::{Run, resolution};
 use proptest::prelude::*;
 use std::time::Duration;
 
+use crate::plan::{Ask, Do, Form, Plan, days, hard_days};
 use crate::tries;
-use crate::watcher::{Ask, Do, Form, Good, Plan, Sim, days, hard_days};
+use crate::watcher::{Good, Sim};
 use crate::world::{START, World, index, t, user, worlds};
 
 /// The answer as a reader of the record gets it.
@@ -248,7 +249,7 @@ fn counted_between(count: i64, until: i64, last: i64) -> (Answer, u128, u128) {
         (count - 1, ask(Form::Count)),
         (last - count - 1, ask(Form::Complete)),
     ];
-    let plan = Plan { cache_ttl: 0, gap_after: 60, monotone: true, discovered: None, steps };
+    let plan = Plan { cache_ttl: 0, gap_after: 60, monotone: true, steps };
     let sim = Sim::run(&world, &plan, |_| ());
     let at = START + 20;
     let said = resolution(&live_runs(&sim), t(at)).unwrap().as_micros();

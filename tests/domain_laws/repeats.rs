@@ -6,8 +6,9 @@ use adsum::domain::event::EventKind;
 use adsum::domain::observation::{Observation, Seen};
 use proptest::prelude::*;
 
+use crate::plan::{days, hard_days};
 use crate::tries;
-use crate::watcher::{Sim, days, hard_days};
+use crate::watcher::Sim;
 use crate::world::{still_worlds, worlds};
 
 /// The same again in another order, long enough after to be certainly later, soon enough to open no gap.
@@ -16,13 +17,13 @@ fn again(seen: &Observation, turn: usize, after: i64) -> Observation {
     let step = std::time::Duration::from_micros(after.unsigned_abs());
     again.moment.earliest = seen.moment.latest.plus(step);
     again.moment.latest = again.moment.earliest.plus(std::time::Duration::from_micros(1));
-    if let Seen::Complete(listed) | Seen::Truncated { listed, .. } = &mut again.seen {
-        if !listed.is_empty() {
-            let turn = turn % listed.len();
-            listed.rotate_left(turn);
-            if turn % 2 == 1 {
-                listed.reverse();
-            }
+    if let Seen::Complete(listed) | Seen::Truncated { listed, .. } = &mut again.seen
+        && !listed.is_empty()
+    {
+        let turn = turn % listed.len();
+        listed.rotate_left(turn);
+        if turn % 2 == 1 {
+            listed.reverse();
         }
     }
     again
@@ -40,7 +41,7 @@ proptest! {
                 // While the users are unobserved, time alone may open a partial gap.
                 if last.is_complete() {
                     let again = again(&last.seen, turn, after);
-                    assert_eq!(sim.channel.observe(&again), Ok(None), "{:?}", again);
+                    assert_eq!(sim.channel.observe(&again), Ok(None), "{again:?}");
                     assert_eq!(sim.channel.repeats(&again), Ok(true));
                 }
             }

@@ -6,8 +6,9 @@ use adsum::domain::occupancy::{Bucket, Run, at, buckets};
 use adsum::domain::time::Time;
 use proptest::prelude::*;
 
+use crate::plan::{days, hard_days};
 use crate::tries;
-use crate::watcher::{Good, Sim, days, hard_days};
+use crate::watcher::{Good, Sim};
 use crate::world::{START, t, worlds};
 
 fn bucket(sim: &Sim, from: i64, to: i64) -> Bucket {
@@ -168,7 +169,7 @@ proptest! {
         let buckets = sum(&sim, START + from, START + from + length, step);
         // No bucket but the last is shorter than a millisecond.
         let step = step.max(1000);
-        prop_assert_eq!(buckets.len() as i64, (length + step - 1) / step);
+        prop_assert_eq!(i64::try_from(buckets.len()).unwrap(), (length + step - 1) / step);
         for bucket in buckets {
             prop_assert!((0.0..=1.0).contains(&bucket.observed), "{:?}", bucket);
             let figures = [bucket.min.is_some(), bucket.max.is_some(), bucket.mean.is_some(), bucket.last.is_some()];
@@ -187,7 +188,7 @@ proptest! {
         let sim = Sim::run(&world, &plan, |_| ());
         let (from, middle, to) = (START + from, START + from + one, START + from + one + two);
         let (first, second, whole) = (bucket(&sim, from, middle), bucket(&sim, middle, to), bucket(&sim, from, to));
-        let time = |bucket: &Bucket, length: i64| bucket.observed * length as f64;
+        let time = |bucket: &Bucket, length: i64| bucket.observed * f64::from(i32::try_from(length).unwrap());
         prop_assert!(near(time(&first, one) + time(&second, two), time(&whole, one + two)));
         let lowest = [first.min, second.min].into_iter().flatten().min();
         let highest = [first.max, second.max].into_iter().flatten().max();

@@ -9,67 +9,15 @@ use adsum::domain::channel::{Changes, Channel, Checkpoint, Stale};
 use adsum::domain::event::{Event, EventKind};
 use adsum::domain::gap::{Gap, GapReason};
 use adsum::domain::names::ChannelName;
-use adsum::domain::observation::{Grade, Observation};
+use adsum::domain::observation::{Grade, Observation, Occupant};
 use adsum::domain::occupancy::Run;
 use adsum::domain::roster::Roster;
+use adsum::domain::state::Shown;
 use adsum::domain::time::{Moment, Time};
 use adsum::domain::visit::Visit;
-use proptest::prelude::*;
 
+use crate::plan::{Ask, Do, Form, Plan};
 use crate::world::{START, World, index, t, user};
-
-/// How the service, or its cutting of lists, answers.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Form {
-    Complete,
-    /// At most so many of the users.
-    Cut(usize),
-    /// The right number of ids, but one of them twice.
-    Doubled,
-    /// One id too many: a bad entry.
-    Overfull,
-    Count,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ask {
-    pub(crate) latency: i64,
-    /// Where in what the cache allows the answer was true, in thousandths.
-    pub(crate) view: i64,
-    pub(crate) form: Form,
-    pub(crate) states: bool,
-    /// How far the list is rotated.
-    pub(crate) turn: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Do {
-    Ask(Ask),
-    Fail(GapReason),
-    /// The timer of gaps.
-    Tick,
-    /// Stop, or end the watch, and go on after a while.
-    Stop {
-        unwatch: bool,
-        down: i64,
-    },
-    /// Die, with the last mark so many good observations ago, and go on after a while.
-    Crash {
-        unmarked: usize,
-        down: i64,
-    },
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    pub(crate) cache_ttl: i64,
-    pub(crate) gap_after: i64,
-    /// The service's views never go back.
-    pub(crate) monotone: bool,
-    /// A discovery asked this long before the watch began; if the channel was empty then, adsum knows.
-    pub(crate) discovered: Option<i64>,
-    pub(crate) steps: Vec<(i64, Do)>,
-}
 
 /// An observation that was taken, and the instant at which it was true.
 #[derive(Clone, Debug)]
@@ -154,18 +102,13 @@ pub(crate) struct Sim<'a> {
     pub(crate) restarts: usize,
     /// Commits after which the roster does not agree with what they said was complete and shown.
     pub(crate) differing: Vec<(Changes, Roster)>,
+    /// When a discovery last saw the channel empty.
+    absent: Option<Moment>,
     trouble: Option<GapReason>,
     last_view: i64,
     committed: Kept,
     /// What a mark after each good observation since the last commit would keep.
     marks: Vec<Kept>,
-}
-
-/// When a discovery saw the channel empty.
-pub(crate) fn absent(world: &World, plan: &Plan) -> Option<Moment> {
-    let received = START - plan.discovered?;
-    let earliest = received - 5 - plan.cache_ttl;
-    world.view(received, false).is_empty().then_some(Moment { earliest: t(earliest), latest: t(received) })
 }
 
 pub(crate) fn name() -> ChannelName {
@@ -175,10 +118,7 @@ pub(crate) fn name() -> ChannelName {
 impl<'a> Sim<'a> {
     pub(crate) fn new(world: &'a World, plan: &'a Plan) -> Self {
         let gap_after = Duration::from_micros(plan.gap_after.unsigned_abs());
-        let mut channel = Channel::begin(name(), gap_after, t(START));
-        if let Some(absent) = absent(world, plan) {
-            channel.absent(absent);
-        }
+        let channel = Channel::begin(name(), gap_after, t(START));
         let committed = Kept { roster: channel.roster().clone(), run: None, good: 0 };
         Self {
             world,
@@ -192,6 +132,7 @@ impl<'a> Sim<'a> {
             opened: Vec::new(),
             restarts: 0,
             differing: Vec::new(),
+            absent: None,
             trouble: None,
             last_view: i64::MIN,
             committed,
@@ -214,6 +155,7 @@ impl<'a> Sim<'a> {
         match what {
             Do::Ask(ask) => self.ask(ask),
             Do::Fail(reason) => self.fail(reason),
+            Do::Discover { latency, view } => self.discover(latency, view),
             Do::Tick => {
                 if let Some(changes) = self.channel.overdue(t(self.now)) {
                     self.commit_gaps(&changes);
@@ -252,7 +194,18 @@ impl<'a> Sim<'a> {
             open_gaps: self.record.gaps.values().copied().filter(|gap| gap.to.is_none()).collect(),
         };
         self.marks.clear();
+        self.absent = self.absent.filter(|absent| self.committed.roster.complete() == Some(*absent));
         self.channel = Channel::resume(name(), self.channel.gap_after, kept);
+    }
+
+    fn discover(&mut self, latency: i64, view: i64) {
+        let ask = Ask { latency, view, form: Form::Complete, states: false, turn: 0 };
+        if let Some((seen, _)) = self.answer(ask).filter(|(seen, _)| seen.occupancy() == 0) {
+            self.channel.absent(seen.moment);
+            if self.channel.roster().complete() == Some(seen.moment) {
+                self.absent = Some(seen.moment);
+            }
+        }
     }
 
     fn fail(&mut self, reason: GapReason) {
@@ -290,7 +243,7 @@ impl<'a> Sim<'a> {
                 Some(list)
             }
             Form::Overfull => {
-                list.push(adsum::domain::observation::Occupant { user: user(0), state: Default::default() });
+                list.push(Occupant { user: user(0), state: Shown::default() });
                 Some(list)
             }
             Form::Count => None,
@@ -308,8 +261,8 @@ impl<'a> Sim<'a> {
             assert!(matches!(ask.form, Form::Overfull), "only a list that is too long contradicts itself");
             return self.fail(GapReason::BadAnswer);
         };
-        let last = self.good.last().map(|last| last.seen.moment).or_else(|| absent(self.world, self.plan));
-        let outdated = last.is_some_and(|last| !seen.moment.certainly_after(last));
+        let mut last = self.good.last().map(|last| last.seen.moment).into_iter().chain(self.absent);
+        let outdated = last.any(|last| !seen.moment.certainly_after(last));
         let repeats = self.channel.repeats(&seen);
         match self.channel.observe(&seen) {
             Err(Stale) => {
@@ -445,62 +398,4 @@ impl Good {
     pub(crate) fn latest(&self) -> i64 {
         self.seen.moment.latest.as_micros()
     }
-}
-
-fn forms() -> impl Strategy<Value = Form> {
-    prop_oneof![
-        8 => Just(Form::Complete),
-        3 => (0..4_usize).prop_map(Form::Cut),
-        1 => Just(Form::Doubled),
-        1 => Just(Form::Overfull),
-        2 => Just(Form::Count),
-    ]
-}
-
-fn asks() -> impl Strategy<Value = Do> {
-    (1..12_i64, 0..=1000_i64, forms(), prop::bool::weighted(0.7), 0..5_usize)
-        .prop_map(|(latency, view, form, states, turn)| Do::Ask(Ask { latency, view, form, states, turn }))
-}
-
-/// Days on which nothing stops adsum.
-pub(crate) fn days() -> impl Strategy<Value = Plan> {
-    plans(false)
-}
-
-/// Days on which it is stopped and killed too.
-pub(crate) fn hard_days() -> impl Strategy<Value = Plan> {
-    plans(true)
-}
-
-/// How long adsum is down: now and then shorter than the service's cache lives.
-fn down() -> impl Strategy<Value = i64> {
-    prop_oneof![0..12_i64, 0..300_i64]
-}
-
-fn plans(hard: bool) -> impl Strategy<Value = Plan> {
-    let reason = prop::sample::select(vec![GapReason::Timeout, GapReason::Throttled, GapReason::ServerError]);
-    let harm = if hard { 2 } else { 0 };
-    let what = prop_oneof![
-        24 => asks(),
-        4 => reason.prop_map(Do::Fail),
-        3 => Just(Do::Tick),
-        harm => (any::<bool>(), down()).prop_map(|(unwatch, down)| Do::Stop { unwatch, down }),
-        harm => (0..4_usize, down()).prop_map(|(unmarked, down)| Do::Crash { unmarked, down }),
-    ];
-    let wait = prop_oneof![2 => Just(0_i64), 12 => 1..40_i64, 2 => 30..90_i64, 1 => 100..400_i64];
-    (
-        prop_oneof![Just(0_i64), 1..30_i64],
-        60..120_i64,
-        any::<bool>(),
-        prop::collection::vec((wait, what), 1..50),
-    )
-        .prop_map(|(cache_ttl, gap_after, monotone, steps)| {
-            let discovered = None;
-            Plan { cache_ttl, gap_after, monotone, discovered, steps }
-        })
-}
-
-/// Hard days of a channel that a discovery saw empty before.
-pub(crate) fn discovered_days() -> impl Strategy<Value = Plan> {
-    (hard_days(), 0..40_i64).prop_map(|(plan, before)| Plan { discovered: Some(before), ..plan })
 }

@@ -56,7 +56,7 @@ impl World {
             let user = user % users;
             match open[user].take() {
                 None => {
-                    open[user] = Some(Stay { user, from: now, to: i64::MAX, states: vec![(now, what % 3)] })
+                    open[user] = Some(Stay { user, from: now, to: i64::MAX, states: vec![(now, what % 3)] });
                 }
                 Some(mut stay) if what < 4 => {
                     if stay.states.last().unwrap().1 != what % 3 {
