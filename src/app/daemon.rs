@@ -48,7 +48,8 @@ impl Daemon {
         let settings = parts::settings(config, address)?;
         let (history, states) = open(config).await?;
         let source = Arc::new(client);
-        let adsum = handle::start(settings, Parts { source, history, states, clock: Clock::system() }).await?;
+        let adsum =
+            handle::start(settings, Parts { source, history, states, clock: Clock::system() }).await?;
         let listen = config.server.listen;
         let api = ApiSettings { listen, tokens: config.server.tokens.values().to_vec() };
         let api = Api::bind(&api, adsum.clone()).with_context(|| format!("cannot listen on {listen}"));

@@ -12,7 +12,8 @@ use crate::origin::Origin;
 /// It cannot listen, or fails.
 pub async fn origin(config: Config) -> anyhow::Result<()> {
     let listen = config.origin.listen;
-    let origin = Origin::bind(parts::origin_settings(&config)).with_context(|| format!("cannot listen on {listen}"))?;
+    let origin = Origin::bind(parts::origin_settings(&config))
+        .with_context(|| format!("cannot listen on {listen}"))?;
     println!("origin: http://{}", origin.local_addr());
     let handle = origin.handle();
     let mut running = tokio::task::spawn_local(origin.run());

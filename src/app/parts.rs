@@ -36,7 +36,11 @@ pub fn client_config(config: &Config) -> Result<ClientConfig, Findings> {
 /// # Errors
 /// A name that the configuration let pass and the domain does not: that would be a mistake in adsum.
 pub fn settings(config: &Config, address: usize) -> anyhow::Result<Settings> {
-    let groups = config.watch.groups.iter().map(|name| GroupName::new(name).with_context(|| format!("group {name:?}")));
+    let groups = config
+        .watch
+        .groups
+        .iter()
+        .map(|name| GroupName::new(name).with_context(|| format!("group {name:?}")));
     let rules = config.watch.rules.iter().map(|rule| {
         Ok::<_, anyhow::Error>(Rule { channels: targets(&rule.channels)?, policy: policy(rule.watching) })
     });

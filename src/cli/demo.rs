@@ -56,7 +56,8 @@ fn greet(demo: &app::Demo) -> Result<(), Failure> {
     let (api, origin) = (demo.address(), demo.origin_address());
     let kept = if temporary { " (deleted in the end; --data-dir keeps it)" } else { "" };
     // The default address need not be said.
-    let server = if api.to_string() == DEFAULT_API { String::new() } else { format!(" --server http://{api}") };
+    let server =
+        if api.to_string() == DEFAULT_API { String::new() } else { format!(" --server http://{api}") };
     let key = demo.subscribe_key();
     for line in [
         format!("{people} simulated people in {channels} channels, observed every 2 s."),

@@ -13,13 +13,23 @@ pub const PEOPLE: usize = 300;
 
 /// Where they go.
 pub const CHANNELS: [&str; 12] = [
-    "lobby", "stage", "support", "kitchen", "class.math", "class.art", "game.1", "game.2", "game.3", "fleet.eu",
-    "fleet.us", "vip",
+    "lobby",
+    "stage",
+    "support",
+    "kitchen",
+    "class.math",
+    "class.art",
+    "game.1",
+    "game.2",
+    "game.3",
+    "fleet.eu",
+    "fleet.us",
+    "vip",
 ];
 
 const NAMES: [&str; 20] = [
-    "ada", "bob", "chen", "dana", "edgar", "fatima", "grace", "hugo", "ines", "jun", "kofi", "lena", "mateo", "noor",
-    "olga", "priya", "quinn", "rosa", "sven", "tariq",
+    "ada", "bob", "chen", "dana", "edgar", "fatima", "grace", "hugo", "ines", "jun", "kofi", "lena", "mateo",
+    "noor", "olga", "priya", "quinn", "rosa", "sven", "tariq",
 ];
 
 const MOODS: [&str; 6] = ["typing", "listening", "away", "hand raised", "presenting", "idle"];
@@ -124,7 +134,13 @@ impl Person {
             left -= HEARTBEAT_EVERY;
             if fastrand::u8(0..12) == 0 {
                 mood = state();
-                self.client.set_state().channels([channel]).user_id(&self.id).state(mood.clone()).execute().await?;
+                self.client
+                    .set_state()
+                    .channels([channel])
+                    .user_id(&self.id)
+                    .state(mood.clone())
+                    .execute()
+                    .await?;
             }
             self.heartbeat(channel, &mood).await?;
         }
