@@ -103,6 +103,17 @@ async fn a_stream_tells_only_what_was_asked_for() {
 }
 
 #[actix_web::test]
+async fn who_is_not_yet_known_can_be_waited_for_and_resumed() {
+    let server = Server::start().await;
+    server.observed("lobby").await;
+    server.joined("lobby", &["ada"]).await;
+    let mut reader = Reader::open(&server, "/v1/stream?user=bob", Some("0")).await;
+    assert_eq!(reader.block().await.unwrap(), "id: 0");
+    server.joined("lobby", &["bob"]).await;
+    assert_eq!(texts(&reader.events(1).await), ["join bob"]);
+}
+
+#[actix_web::test]
 async fn stopping_ends_open_streams_at_once() {
     let server = Server::start().await;
     server.observed("lobby").await;
