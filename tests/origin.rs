@@ -507,6 +507,17 @@ mod subscribe {
     }
 
     #[tokio::test]
+    async fn a_subscriber_sees_its_own_join_even_when_its_heartbeat_came_first() {
+        let server = Server::start();
+        for user in ["v", "u", "w"] {
+            server.heartbeat(user, "c").await;
+        }
+        let from = server.handshake("c,c-pnpres", "&uuid=u").await;
+        let (_, messages) = server.poll("c,c-pnpres", &from, "&uuid=u").await;
+        assert_eq!(told(&messages), ["join u 2", "join w 3"]);
+    }
+
+    #[tokio::test]
     async fn watching_presence_only_joins_nothing_and_sees_everything() {
         let server = Server::start();
         let from = server.handshake("c-pnpres", "&uuid=watcher").await;

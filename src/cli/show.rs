@@ -63,7 +63,8 @@ pub(super) fn cell(value: &Value, kind: Kind) -> Cell {
     }
     match kind {
         Kind::Word => word(&text(value)),
-        _ => Cell::plain(&sentence(value, kind)),
+        Kind::Text | Kind::Json if !value.is_number() => Cell::plain(&sentence(value, kind)),
+        _ => Cell::plain(&sentence(value, kind)).whole(),
     }
 }
 

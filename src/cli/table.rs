@@ -17,12 +17,13 @@ const NARROWEST: usize = 8;
 pub(super) struct Cell {
     text: String,
     tone: Tone,
+    whole: bool,
 }
 
 impl Cell {
     /// Text from anywhere.
     pub(super) fn new(tone: Tone, text: &str) -> Self {
-        Self { text: escape(text).into_owned(), tone }
+        Self { text: escape(text).into_owned(), tone, whole: false }
     }
 
     /// Text from anywhere, in no special colour.
@@ -33,6 +34,11 @@ impl Cell {
     /// Nothing is known or nothing is there.
     pub(super) fn none() -> Self {
         Self::new(Tone::Faint, "-")
+    }
+
+    /// The same, never to be cut: part of a time or a number would be wrong.
+    pub(super) fn whole(self) -> Self {
+        Self { whole: true, ..self }
     }
 
     /// The text, escaped, in its colour.
@@ -74,24 +80,27 @@ impl Table {
     }
 
     fn widths(&self, available: Option<usize>) -> Vec<usize> {
-        let mut widths: Vec<usize> = self.headings.iter().map(Cell::width).collect();
+        let mut columns: Vec<(usize, bool)> =
+            self.headings.iter().map(|heading| (heading.width(), false)).collect();
         for row in &self.rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
+            for ((width, whole), cell) in columns.iter_mut().zip(row) {
                 *width = (*width).max(cell.width());
+                *whole |= cell.whole;
             }
         }
         if let Some(available) = available {
-            shrink(&mut widths, available);
+            shrink(&mut columns, available);
         }
-        widths
+        columns.into_iter().map(|(width, _)| width).collect()
     }
 }
 
-/// Takes columns of the terminal from the widest column until all fit, or none can give any.
-fn shrink(widths: &mut [usize], available: usize) {
-    let gaps = GAP * widths.len().saturating_sub(1);
-    while widths.iter().sum::<usize>() + gaps > available {
-        match widths.iter_mut().max() {
+/// Takes columns of the terminal from the widest column that may be cut, until all fit or none can give any.
+fn shrink(columns: &mut [(usize, bool)], available: usize) {
+    let gaps = GAP * columns.len().saturating_sub(1);
+    while columns.iter().map(|(width, _)| width).sum::<usize>() + gaps > available {
+        let cuttable = columns.iter_mut().filter(|(_, whole)| !whole).map(|(width, _)| width);
+        match cuttable.max() {
             Some(widest) if *widest > NARROWEST => *widest -= 1,
             _ => return,
         }
@@ -166,6 +175,14 @@ mod tests {
             assert!(line.width() <= 40, "{line}");
         }
         assert!(text.contains('…') && text.contains("bob   1"), "{text}");
+    }
+
+    #[test]
+    fn a_time_is_never_cut() {
+        let mut table = Table::new(&["CHANNEL", "LAST OBSERVED (UTC)"]);
+        table.row(vec![Cell::plain(&"x".repeat(30)), Cell::plain("2026-11-24 14:03:05.120").whole()]);
+        let text = table.render(Terminal { width: Some(20), colours: false });
+        assert!(text.contains("xxxxxxx…  2026-11-24 14:03:05.120\n"), "{text}");
     }
 
     #[test]

@@ -34,12 +34,18 @@ pub(super) struct Tail {
     #[command(flatten)]
     filter: Filter,
     /// Begin after the event with this id instead of now
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = header_text)]
     after: Option<String>,
     #[command(flatten)]
     format: Format,
     #[command(flatten)]
     daemon: Daemon,
+}
+
+/// The id travels in a header.
+fn header_text(text: &str) -> Result<String, &'static str> {
+    let good = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+    good.then(|| text.to_owned()).ok_or("an id is visible ASCII characters")
 }
 
 impl Tail {

@@ -118,7 +118,8 @@ pub(super) fn check(section: &Section<'_>, watch: &Watch, limits: Limits) {
         let fits = fitting(watch.base.interval, base / (left - others));
         format!("{need}; it fits with {} or longer", duration::text(fits))
     } else {
-        let factor = budget.polls_per_second() / left;
+        // Up to the next hundredth: rounded down it would not fit.
+        let factor = (budget.polls_per_second() / left * 100.0).ceil() / 100.0;
         let fits = fitting(watch.base.interval, factor);
         format!(
             "{need}; it fits with every interval {factor:.2} times as long, this one {}",
@@ -130,9 +131,6 @@ pub(super) fn check(section: &Section<'_>, watch: &Watch, limits: Limits) {
 
 /// An interval so many times as long, up to the next tenth of a second.
 fn fitting(interval: Duration, factor: f64) -> Duration {
-    const STEP: f64 = 0.1;
-    let seconds = (interval.as_secs_f64() * factor / STEP).ceil() * STEP;
-    Duration::from_millis(Duration::try_from_secs_f64(seconds).map_or(u64::MAX, |fits| {
-        u64::try_from((fits + Duration::from_micros(500)).as_millis()).unwrap_or(u64::MAX)
-    }))
+    let tenths = (interval.as_secs_f64() * factor * 10.0).ceil();
+    Duration::try_from_secs_f64(tenths / 10.0).unwrap_or(Duration::MAX)
 }

@@ -41,6 +41,11 @@ impl Event {
         }
     }
 
+    /// Whether it announces that this user joined.
+    pub(crate) fn is_join_of(&self, user: &str) -> bool {
+        matches!(self, Self::One(Change { user: joined, kind: ChangeKind::Join, .. }) if **joined == *user)
+    }
+
     /// The bytes of names and states it holds.
     pub(crate) fn bytes(&self) -> usize {
         self.channel().len()

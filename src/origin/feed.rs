@@ -169,6 +169,13 @@ impl Feed {
         (self.last, deliveries)
     }
 
+    /// The point just before the user's first join since an instant, where one was announced.
+    pub(crate) fn before_join(&self, user: &str, since: Moment) -> Option<Timetoken> {
+        let recent = self.ring.iter().rev().take_while(|message| message.event.at() >= since);
+        let joins = recent.filter(|message| message.event.is_join_of(user));
+        joins.last().map(|message| Timetoken(message.timetoken.0 - 1))
+    }
+
     /// Makes a poll wait under topics: the `Notify` is notified when one of them has news.
     pub(crate) fn wait(&mut self, topics: HashSet<Topic>, wake: &Arc<Notify>) -> Waiter {
         self.last_waiter += 1;

@@ -227,7 +227,7 @@ impl World {
             });
             self.refresh(now, channel, seat, arrival.timeout);
             if let Some(state) = arrival.states.get(channel) {
-                changes.extend(self.change_state(now, channel, arrival.user, state, OnSame::Ignore));
+                changes.extend(self.change_state(now, channel, arrival.user, state));
             }
         }
         Ok(changes)
@@ -260,7 +260,7 @@ impl World {
         let mut changes = Vec::new();
         for channel in channels {
             if self.rooms.get(channel).is_some_and(|room| room.by_user(user).is_some()) {
-                changes.extend(self.change_state(now, channel, user, state, OnSame::Announce));
+                changes.extend(self.change_state(now, channel, user, state));
             } else {
                 self.unseated.keep(channel, user, state.clone());
             }
@@ -377,18 +377,13 @@ impl World {
         self.alarms.insert((deadline, seat), channel.clone());
     }
 
-    fn change_state(
-        &mut self,
-        now: Moment,
-        channel: &Name,
-        user: &str,
-        state: &State,
-        on_same: OnSame,
-    ) -> Option<Change> {
+    /// Sets the state of a user who is there. The same state again is no change: clients repeat theirs with every
+    /// heartbeat, and presence events are idempotent (PROTOCOL.md 3.3).
+    fn change_state(&mut self, now: Moment, channel: &Name, user: &str, state: &State) -> Option<Change> {
         let room = self.rooms.get_mut(channel)?;
         let occupancy = room.occupancy();
         let (_, occupant) = room.by_user_mut(user)?;
-        if on_same == OnSame::Ignore && occupant.state.as_ref().is_some_and(|old| old.same_as(state)) {
+        if occupant.state.as_ref().is_some_and(|old| old.same_as(state)) {
             return None;
         }
         let old = occupant.state.replace(state.clone());
@@ -424,15 +419,6 @@ impl World {
         }
         Some(Change { channel: channel.clone(), user: occupant.user, kind, occupancy, at })
     }
-}
-
-/// What to make of a state that is the same as before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum OnSame {
-    /// A client repeats its state with every heartbeat: no change.
-    Ignore,
-    /// A client set it on purpose: a change (PROTOCOL.md 3.3).
-    Announce,
 }
 
 #[cfg(test)]

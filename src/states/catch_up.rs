@@ -35,28 +35,30 @@ fn checkpoint(states: &States) -> Result<Option<Checkpoint>> {
     kept.map(|bytes| read(&bytes).map_err(|reason| states.damaged(reason))).transpose()
 }
 
-/// Forgets everything and takes over the visits that last: some may have begun before the events that are kept. Gives
-/// the event to go on after.
+/// Forgets everything, and gives the event to go on after.
 fn begin_anew(states: &States, history: &dyn History, expired: EventId, page: usize) -> Result<EventId> {
     states.clear()?;
+    if expired > 0 {
+        take_visits(states, history, page)?;
+    }
+    Changes::new(states).write(Some(&Checkpoint { history: history.id().to_owned(), event: expired }))?;
+    Ok(expired)
+}
+
+/// Takes over the visits that last: some began before the events that are kept.
+fn take_visits(states: &States, history: &dyn History, page: usize) -> Result<()> {
     let mut query = VisitQuery { open: Some(true), limit: page, ..VisitQuery::default() };
-    // Without a forgotten event each visit's beginning will be among the events.
-    while expired > 0 {
+    loop {
         let visits = history.visits(&query)?;
-        let Some(last) = visits.last() else { break };
-        query.after = Some(VisitCursor {
-            joined: last.joined.not_after,
-            channel: last.channel.clone(),
-            opened: last.opened,
-        });
         let mut changes = Changes::new(states);
         for visit in &visits {
             changes.lasts(visit);
         }
         changes.write(None)?;
+        let Some(last) = visits.into_iter().next_back() else { return Ok(()) };
+        query.after =
+            Some(VisitCursor { joined: last.joined.not_after, channel: last.channel, opened: last.opened });
     }
-    Changes::new(states).write(Some(&Checkpoint { history: history.id().to_owned(), event: expired }))?;
-    Ok(expired)
 }
 
 fn apply(states: &States, history: &str, events: &[Recorded]) -> Result<()> {

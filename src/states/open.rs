@@ -22,13 +22,11 @@ impl States {
         // sled asserts much of what it reads, so a damaged file may also end in a panic.
         let opened =
             catch_unwind(AssertUnwindSafe(|| sled::Config::new().path(path).cache_capacity(CACHE).open()));
-        let db = match opened {
-            Ok(opened) => opened.map_err(|error| failed(path, error))?,
-            Err(_) => {
-                let reason = "sled panicked while reading it".to_owned();
-                return Err(StatesError::Damaged { path: path.to_owned(), reason });
-            }
+        let Ok(opened) = opened else {
+            let reason = "sled panicked while reading it".to_owned();
+            return Err(StatesError::Damaged { path: path.to_owned(), reason });
         };
+        let db = opened.map_err(|error| failed(path, error))?;
         Ok(Self { path: path.to_owned(), db, catching_up: Mutex::new(()) })
     }
 

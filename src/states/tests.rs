@@ -1,1 +1,337 @@
+use proptest::prelude::*;
+use tempfile::TempDir;
 
+use super::*;
+use crate::domain::channel::{Changes, Channel};
+use crate::domain::gap::{Gap, GapReason};
+use crate::domain::observation::{Observation, Occupant};
+use crate::domain::state::State;
+use crate::domain::time::Moment;
+use crate::history::Entry;
+use crate::history::sqlite::Sqlite;
+
+/// A history with one channel per name, all in one folder that goes when this does.
+struct World {
+    folder: TempDir,
+    history: Sqlite,
+    channels: Vec<Channel>,
+    now: i64,
+}
+
+fn channel_name(index: usize) -> ChannelName {
+    ChannelName::new(["lobby", "b\0", "\0b"][index]).unwrap()
+}
+
+/// Ids that a careless key would confuse: with each other, or with the channels' names.
+fn user_id(index: u8) -> UserId {
+    UserId::new(["a", "ab", "a\0", "\0"][usize::from(index)]).unwrap()
+}
+
+fn time(micros: i64) -> Time {
+    Time::from_micros(micros)
+}
+
+fn state(n: u8) -> Shown {
+    match n {
+        0 => Shown::Unknown,
+        1 => Shown::Empty,
+        n => Shown::Value(State::new(serde_json::json!({ "n": n }))),
+    }
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let history = Sqlite::open(&folder.path().join("history.db")).unwrap();
+        let channels = (0..3).map(|index| {
+            history.begin(&[channel_name(index)], time(0)).unwrap();
+            Channel::begin(channel_name(index), std::time::Duration::from_secs(9), time(0))
+        });
+        let channels = channels.collect();
+        Self { folder, history, channels, now: 0 }
+    }
+
+    /// A complete observation of these users with these states.
+    fn see(&mut self, channel: usize, users: &[(u8, u8)]) {
+        self.now += 10;
+        let moment = Moment { earliest: time(self.now), latest: time(self.now + 5) };
+        let listed = users.iter().map(|&(user, n)| Occupant { user: user_id(user), state: state(n) });
+        let seen = Observation::new(moment, users.len() as u64, Some(listed.collect())).unwrap();
+        let channel = &mut self.channels[channel];
+        match channel.observe(&seen).unwrap() {
+            Some(changes) => {
+                let entry = Entry { channel: channel.name.clone(), changes: changes.clone() };
+                self.history.commit(&[entry]).unwrap();
+                channel.apply(&seen, &changes);
+            }
+            None => channel.confirm(&seen),
+        }
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("states.sled")
+    }
+
+    fn states(&self) -> States {
+        States::open(&self.path()).unwrap()
+    }
+}
+
+fn known(states: &States, user: u8) -> Vec<(ChannelName, Shown, i64, bool)> {
+    let known = states.states_of(&user_id(user), None, 99).unwrap();
+    known.into_iter().map(|k| (k.channel, k.state, k.observed_at.as_micros(), k.present)).collect()
+}
+
+fn all_known(states: &States) -> Vec<Vec<(ChannelName, Shown, i64, bool)>> {
+    (0..4).map(|user| known(states, user)).collect()
+}
+
+#[test]
+fn the_last_known_state_stays_after_a_leave() {
+    let mut world = World::new();
+    let states = world.states();
+    world.see(0, &[(0, 2)]);
+    world.see(0, &[(0, 3)]);
+    assert_eq!(states.catch_up(&world.history).unwrap(), 2);
+    assert_eq!(known(&states, 0), [(channel_name(0), state(3), 25, true)]);
+    world.see(0, &[]);
+    assert_eq!(states.catch_up(&world.history).unwrap(), 1);
+    assert_eq!(known(&states, 0), [(channel_name(0), state(3), 25, false)]);
+    world.see(0, &[(0, 0)]);
+    states.catch_up(&world.history).unwrap();
+    assert_eq!(
+        known(&states, 0),
+        [(channel_name(0), state(3), 25, true)],
+        "back, with a state not asked for"
+    );
+    world.see(0, &[(0, 1)]);
+    states.catch_up(&world.history).unwrap();
+    assert_eq!(known(&states, 0), [(channel_name(0), Shown::Empty, 55, true)]);
+    assert_eq!(states.catch_up(&world.history).unwrap(), 0, "nothing twice");
+}
+
+#[test]
+fn a_state_that_was_never_known_is_not_listed() {
+    let mut world = World::new();
+    let states = world.states();
+    world.see(0, &[(0, 0)]);
+    world.see(0, &[]);
+    states.catch_up(&world.history).unwrap();
+    assert_eq!(known(&states, 0), []);
+}
+
+#[test]
+fn states_are_listed_in_order_of_channel_at_most_so_many() {
+    let mut world = World::new();
+    let states = world.states();
+    for channel in 0..3 {
+        world.see(channel, &[(0, 2), (2, 2)]);
+    }
+    states.catch_up(&world.history).unwrap();
+    let mut listed: Vec<ChannelName> = Vec::new();
+    loop {
+        let page = states.states_of(&user_id(0), listed.last(), 1).unwrap();
+        assert!(page.len() <= 1);
+        let Some(last) = page.into_iter().next() else { break };
+        listed.push(last.channel);
+    }
+    assert_eq!(listed, [channel_name(2), channel_name(1), channel_name(0)]);
+}
+
+#[test]
+fn states_outlast_a_restart_and_go_on_where_they_were() {
+    let mut world = World::new();
+    world.see(0, &[(0, 2), (1, 2)]);
+    {
+        let states = world.states();
+        assert_eq!(states.catch_up(&world.history).unwrap(), 2);
+        states.flush().unwrap();
+    }
+    world.see(0, &[(0, 2)]);
+    let (states, anew) = States::open_or_rebuild(&world.path()).unwrap();
+    assert!(!anew);
+    assert_eq!(states.catch_up(&world.history).unwrap(), 1);
+    assert_eq!(known(&states, 1), [(channel_name(0), state(2), 15, false)]);
+}
+
+#[test]
+fn a_deleted_folder_is_made_anew() {
+    let mut world = World::new();
+    world.see(0, &[(0, 2)]);
+    world.states().catch_up(&world.history).unwrap();
+    std::fs::remove_dir_all(world.path()).unwrap();
+    let states = world.states();
+    assert_eq!(states.catch_up(&world.history).unwrap(), 1);
+    assert_eq!(known(&states, 0).len(), 1);
+}
+
+#[test]
+fn states_of_another_history_are_made_anew() {
+    let (mut world, mut other) = (World::new(), World::new());
+    world.see(0, &[(0, 2)]);
+    other.see(1, &[(1, 3)]);
+    let states = world.states();
+    states.catch_up(&world.history).unwrap();
+    assert_eq!(states.catch_up(&other.history).unwrap(), 1);
+    assert_eq!(all_known(&states), [vec![], vec![(channel_name(1), state(3), 15, true)], vec![], vec![]]);
+}
+
+#[test]
+fn states_ahead_of_their_history_are_made_anew() {
+    let mut world = World::new();
+    world.see(0, &[(0, 2)]);
+    let states = world.states();
+    states.catch_up(&world.history).unwrap();
+    let ahead = record::Checkpoint { history: world.history.id().to_owned(), event: 99 };
+    states.db.insert(record::CHECKPOINT_KEY, record::write(&ahead).unwrap()).unwrap();
+    states.db.insert(record::key(&user_id(3), &channel_name(0)), b"never happened".as_slice()).unwrap();
+    assert_eq!(states.catch_up(&world.history).unwrap(), 1);
+    assert_eq!(known(&states, 3), []);
+    assert_eq!(known(&states, 0).len(), 1);
+}
+
+#[test]
+fn entries_that_cannot_be_read_are_made_anew() {
+    let mut world = World::new();
+    world.see(0, &[(0, 2)]);
+    let states = world.states();
+    states.catch_up(&world.history).unwrap();
+    let key = record::key(&user_id(0), &channel_name(0));
+    for garbage in [b"{".as_slice(), br#"{"state":"{","observed_at":1,"present":true}"#] {
+        states.db.insert(key.as_slice(), garbage).unwrap();
+        let damaged = states.states_of(&user_id(0), None, 9);
+        assert!(
+            matches!(&damaged, Err(error @ StatesError::Damaged { .. }) if !error.is_retryable()),
+            "{damaged:?}"
+        );
+        assert_eq!(states.catch_up(&world.history).unwrap(), 1);
+        assert_eq!(known(&states, 0), [(channel_name(0), state(2), 15, true)]);
+    }
+    states.db.insert(key.as_slice(), b"{".as_slice()).unwrap();
+    world.see(0, &[]);
+    assert_eq!(states.catch_up(&world.history).unwrap(), 2, "met while taking a leave over");
+    assert_eq!(known(&states, 0), [(channel_name(0), state(2), 15, false)]);
+    states.db.insert(record::CHECKPOINT_KEY, b"{".as_slice()).unwrap();
+    assert_eq!(states.catch_up(&world.history).unwrap(), 2);
+}
+
+#[test]
+fn where_events_expired_the_visits_that_last_tell_who_is_there() {
+    let mut world = World::new();
+    world.see(0, &[(0, 2), (1, 2)]);
+    let states = world.states();
+    states.catch_up(&world.history).unwrap();
+    world.see(0, &[(0, 3)]);
+    world.see(1, &[(2, 2)]);
+    assert!(!world.history.expire(time(26), 99).unwrap());
+    assert_eq!(world.history.event_ids().unwrap(), (5, 4));
+    assert_eq!(states.catch_up(&world.history).unwrap(), 1, "the events between were never seen");
+    let expected = [
+        vec![(channel_name(0), state(3), 25, true)],
+        vec![],
+        vec![(channel_name(1), state(2), 35, true)],
+        vec![],
+    ];
+    assert_eq!(all_known(&states), expected);
+}
+
+#[test]
+fn a_folder_in_use_is_said_to_be() {
+    let world = World::new();
+    let _states = world.states();
+    let refused = States::open_or_rebuild(&world.path()).err().unwrap();
+    assert!(matches!(refused, StatesError::InUse { .. }), "{refused}");
+    assert!(refused.to_string().contains("states.sled") && refused.is_retryable());
+}
+
+#[test]
+fn a_place_that_cannot_be_opened_is_refused_by_name_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "mine").unwrap();
+    for path in [file.clone(), file.join("states.sled")] {
+        let refused = States::open_or_rebuild(&path).err().unwrap();
+        assert!(matches!(refused, StatesError::Unavailable { .. }), "{refused:?}");
+        assert!(refused.to_string().contains(path.to_str().unwrap()), "{refused}");
+    }
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "mine");
+}
+
+#[test]
+fn a_damaged_folder_is_made_anew_and_nothing_but_sleds_own_files_are_deleted() {
+    let mut world = World::new();
+    world.see(0, &[(0, 2)]);
+    let mut rebuilt = 0;
+    for (file, content) in [
+        ("conf", b"no configuration".to_vec()),
+        ("db", vec![0xA5; 4096]),
+        ("db", vec![]),
+        ("db", vec![0; 100_000]),
+        ("conf", vec![]),
+    ] {
+        let states = world.states();
+        states.catch_up(&world.history).unwrap();
+        states.flush().unwrap();
+        drop(states);
+        std::fs::write(world.path().join("mine.txt"), "mine").unwrap();
+        std::fs::write(world.path().join(file), content).unwrap();
+        let (states, anew) = States::open_or_rebuild(&world.path()).unwrap();
+        rebuilt += usize::from(anew);
+        states.catch_up(&world.history).unwrap();
+        assert_eq!(known(&states, 0), [(channel_name(0), state(2), 15, true)], "{file}");
+    }
+    assert!(rebuilt > 0, "sled refuses at least some of these");
+    assert_eq!(std::fs::read_to_string(world.path().join("mine.txt")).unwrap(), "mine");
+}
+
+#[test]
+fn users_of_a_channel_that_is_no_longer_watched_are_still_known() {
+    let mut world = World::new();
+    world.see(0, &[(0, 2)]);
+    let changes = Changes { gaps: vec![Gap::open(time(20), GapReason::Unwatched)], ..Changes::default() };
+    world.history.commit(&[Entry { channel: channel_name(0), changes }]).unwrap();
+    let states = world.states();
+    states.catch_up(&world.history).unwrap();
+    assert_eq!(known(&states, 0), [(channel_name(0), state(2), 15, true)]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn catching_up_in_any_steps_is_making_anew(
+        sights in proptest::collection::vec(
+            (0usize..3, proptest::collection::btree_map(0u8..4, 0u8..4, 0..4)), 1..20,
+        ),
+        pages in proptest::collection::vec(proptest::option::of(1usize..5), 20),
+    ) {
+        let mut world = World::new();
+        let states = world.states();
+        let mut expected = std::collections::BTreeMap::new();
+        for ((channel, users), page) in sights.into_iter().zip(pages) {
+            world.see(channel, &users.into_iter().collect::<Vec<_>>());
+            if let Some(page) = page {
+                states.catch_up_by(&world.history, page).unwrap();
+            }
+        }
+        states.catch_up_by(&world.history, 3).unwrap();
+        let anew = States::open(&world.folder.path().join("anew.sled")).unwrap();
+        anew.catch_up(&world.history).unwrap();
+        prop_assert_eq!(all_known(&states), all_known(&anew));
+        let query = crate::history::EventQuery { limit: 10_000, ..Default::default() };
+        for event in world.history.events(&query).unwrap() {
+            if event.kind != crate::domain::event::EventKind::Leave && event.state.is_known() {
+                expected.insert((event.user, event.channel), (event.state, event.window.not_after.as_micros()));
+            }
+        }
+        for (index, known) in all_known(&states).into_iter().enumerate() {
+            let user = user_id(u8::try_from(index).unwrap());
+            for (channel, state, at, present) in known {
+                let there = world.channels.iter().find(|c| c.name == channel).unwrap().roster().members();
+                prop_assert_eq!(present, there.contains_key(&user));
+                prop_assert_eq!(expected.remove(&(user.clone(), channel)), Some((state, at)));
+            }
+        }
+        prop_assert!(expected.is_empty(), "every known state is listed: {:?}", expected);
+    }
+}

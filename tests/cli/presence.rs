@@ -77,6 +77,17 @@ fn an_unreachable_origin_ends_with_status_1() {
 }
 
 #[tokio::test]
+async fn states_are_shown_as_the_json_they_are() {
+    let one = r#"{"status":200,"message":"OK","service":"Presence","uuid":"alice","channel":"lobby","payload":{"mood":"\u001b"}}"#;
+    let ended = ask_pubnub(&["get-state", "--channel", "lobby", "--uuid", "alice"], 200, one).await;
+    assert_eq!(ended.stdout, "CHANNEL  STATE\nlobby    {\"mood\":\"\\u001b\"}\n");
+    let set = r#"{"status":200,"message":"OK","service":"Presence","payload":{"mood":"away"}}"#;
+    let arguments = ["set-state", "--channel", "lobby", "--state", "{\"mood\":\"away\"}"];
+    let ended = ask_pubnub(&arguments, 200, set).await;
+    assert_eq!(ended.stdout, "The state of adsum is {\"mood\":\"away\"}\n");
+}
+
+#[tokio::test]
 async fn without_a_user_the_configured_one_is_meant() {
     let server = MockServer::start().await;
     let body = json!({"status": 200, "message": "OK", "payload": {"channels": []}, "service": "Presence"});

@@ -56,6 +56,7 @@ fn every_command_explains_itself_with_examples(
 #[case(&["channels", "--server", "mailto:x"])]
 #[case(&["where", ".."])]
 #[case(&["where", "alice", "--limit", "5"])]
+#[case(&["tail", "--after", "é"])]
 #[case(&["completions", "no-such-shell"])]
 #[case(&["demo", "--listen", "8080"])]
 #[case(&["get-state"])]

@@ -185,20 +185,25 @@ impl<'h> World<'h> {
     }
 
     fn commit(&mut self, index: usize, changes: Changes) {
-        let channel = channel_name(index);
         for gap in &changes.gaps {
-            let same = |(name, old): &(ChannelName, Gap)| {
-                *name == channel && old.from == gap.from && old.users_only == gap.users_only
-            };
-            match self.gaps.iter_mut().find(|old| same(old)) {
-                Some((_, old)) => *old = *gap,
-                None => self.gaps.push((channel.clone(), *gap)),
-            }
+            self.note_gap(index, *gap);
         }
         let events = changes.events.clone();
-        let recorded = self.history.commit(&[Entry { channel: channel.clone(), changes }]).unwrap();
+        let recorded = self.history.commit(&[Entry { channel: channel_name(index), changes }]).unwrap();
         assert_eq!(recorded.len(), events.len());
         self.recorded.extend(recorded);
+    }
+
+    /// Takes a gap, in place of the same one as it was before.
+    pub(crate) fn note_gap(&mut self, index: usize, gap: Gap) {
+        let channel = channel_name(index);
+        let same = |(name, old): &&mut (ChannelName, Gap)| {
+            *name == channel && old.from == gap.from && old.users_only == gap.users_only
+        };
+        match self.gaps.iter_mut().find(same) {
+            Some((_, old)) => *old = gap,
+            None => self.gaps.push((channel, gap)),
+        }
     }
 
     /// The channel's actor is replaced by one that knows what the history knows.

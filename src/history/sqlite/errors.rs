@@ -51,3 +51,35 @@ impl HistoryError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn what_may_pass_is_worth_trying_again_and_damage_is_not() {
+        for (code, retryable) in [
+            (ffi::SQLITE_FULL, true),
+            (ffi::SQLITE_READONLY, true),
+            (ffi::SQLITE_READONLY_DBMOVED, true),
+            (ffi::SQLITE_BUSY, true),
+            (ffi::SQLITE_BUSY_SNAPSHOT, true),
+            (ffi::SQLITE_LOCKED, true),
+            (ffi::SQLITE_IOERR, true),
+            (ffi::SQLITE_IOERR_FSYNC, true),
+            (ffi::SQLITE_CANTOPEN, true),
+            (ffi::SQLITE_NOMEM, true),
+            (ffi::SQLITE_CORRUPT, false),
+            (ffi::SQLITE_CORRUPT_INDEX, false),
+            (ffi::SQLITE_NOTADB, false),
+            (ffi::SQLITE_CONSTRAINT, false),
+            (ffi::SQLITE_ERROR, false),
+        ] {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            assert_eq!(HistoryError::from(error).is_retryable(), retryable, "{code}");
+        }
+        assert!(!HistoryError::from(rusqlite::Error::QueryReturnedNoRows).is_retryable());
+    }
+}

@@ -83,7 +83,7 @@ pub(super) fn events(tx: &Transaction<'_>, query: &EventQuery) -> Result<Vec<Rec
 /// A bit for each kind; all of them if none is asked for.
 fn kinds(kinds: &[EventKind]) -> i64 {
     let bits = kinds.iter().fold(0, |bits, &kind| bits | (1 << codes::kind_code(kind)));
-    if bits == 0 { i64::MAX } else { bits }
+    if bits == 0 { -1 } else { bits }
 }
 
 fn recorded(row: &Row<'_>) -> Result<Recorded> {
@@ -144,4 +144,18 @@ pub(super) fn state_at(tx: &Transaction<'_>, visit: &Visit, at: Time) -> Result<
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::sqlite::open::tests::plan;
+
+    #[test]
+    fn no_list_of_events_is_sorted_or_searched_from_end_to_end() {
+        for path in [Path::Channel, Path::User, Path::All] {
+            let steps = plan(&path.sql());
+            assert!(steps.iter().all(|step| step.starts_with("SEARCH")), "{steps:#?}");
+        }
+    }
 }

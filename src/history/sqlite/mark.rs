@@ -55,12 +55,13 @@ pub(super) fn recover(tx: &Transaction<'_>) -> Result<usize> {
     // The same as `proven`, for all channels at once.
     tx.execute(
         &format!(
-            "UPDATE runs SET last_earliest = p.earliest, last_latest = max(last_latest, p.latest), \
-             widest = max(runs.widest, p.widest) \
-             FROM (SELECT c.id, coalesce(o.earliest, m.floor) AS earliest, coalesce(o.latest, m.floor) AS latest, \
-                   m.widest, (SELECT max(first_latest) FROM runs WHERE channel_id = c.id) AS first_latest \
-                   FROM mark m CROSS JOIN channels c LEFT JOIN mark_others o ON o.channel_id = c.id \
-                   WHERE c.id NOT IN ({IN_GAP})) AS p \
+            "WITH proven AS MATERIALIZED ( \
+                 SELECT c.id, coalesce(o.earliest, m.floor) AS earliest, coalesce(o.latest, m.floor) AS latest, \
+                 m.widest, (SELECT max(first_latest) FROM runs WHERE channel_id = c.id) AS first_latest \
+                 FROM mark m CROSS JOIN channels c LEFT JOIN mark_others o ON o.channel_id = c.id \
+                 WHERE c.id NOT IN ({IN_GAP})) \
+             UPDATE runs SET last_earliest = p.earliest, last_latest = max(last_latest, p.latest), \
+             widest = max(runs.widest, p.widest) FROM proven p \
              WHERE runs.channel_id = p.id AND runs.first_latest = p.first_latest \
              AND p.earliest > runs.last_earliest"
         ),

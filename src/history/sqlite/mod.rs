@@ -78,9 +78,9 @@ impl Sqlite {
             // A roll-back failed, or a panic came before it.
             connection.execute_batch("ROLLBACK")?;
         }
-        // What a failed transaction numbered does not exist, so its names are only kept after the commit.
-        let mut fresh = std::mem::take(users);
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // The numbers that a failed transaction gave do not exist, so names are only kept after the commit.
+        let mut fresh = std::mem::take(users);
         let done = work(&tx, &mut fresh)?;
         tx.commit()?;
         *users = fresh;

@@ -24,6 +24,12 @@ const STATEMENTS: usize = 64;
 /// How many bytes of the write-ahead log stay on disk when it is empty.
 const WAL_KEPT: i64 = 64 << 20;
 
+/// How many pages the log grows to before it is copied into the file: fewer, larger copies.
+const WAL_PAGES: i64 = 8192;
+
+/// How much of the file the writer keeps in memory, in KiB; `SQLite` wants it negative.
+const WRITER_CACHE: i64 = -64 * 1024;
+
 /// The writing connection; makes folders and the file, and migrates it.
 pub(super) fn writer(path: &Path) -> Result<Connection> {
     make_folder(path)?;
@@ -37,6 +43,8 @@ pub(super) fn writer(path: &Path) -> Result<Connection> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "journal_size_limit", WAL_KEPT)?;
+    connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
+    connection.pragma_update(None, "cache_size", WRITER_CACHE)?;
     migrate(&mut connection)?;
     Ok(connection)
 }
@@ -105,4 +113,45 @@ pub(super) fn history_id(connection: &Connection) -> Result<String> {
     let fresh = uuid::Uuid::new_v4().to_string();
     connection.execute("INSERT OR IGNORE INTO meta (only_row, history_id) VALUES (1, ?1)", [fresh])?;
     Ok(connection.query_row("SELECT history_id FROM meta", [], |row| row.get(0))?)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// How the statement is carried out, step by step.
+    pub(in super::super) fn plan(sql: &str) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = writer(&folder.path().join("history.db")).unwrap();
+        let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        for index in 1..=explain.parameter_count() {
+            explain.raw_bind_parameter(index, 1).unwrap();
+        }
+        let mut rows = explain.raw_query();
+        let mut steps = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            steps.push(row.get(3).unwrap());
+        }
+        steps
+    }
+
+    #[test]
+    fn commits_are_on_disk_before_they_return() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = writer(&folder.path().join("history.db")).unwrap();
+        let pragma =
+            |name: &str| -> i64 { connection.pragma_query_value(None, name, |row| row.get(0)).unwrap() };
+        assert_eq!(pragma("synchronous"), 2, "FULL");
+        assert_eq!(pragma("foreign_keys"), 1);
+    }
+
+    #[test]
+    fn a_first_start_that_was_killed_is_carried_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.db");
+        let runner = embedded::migrations::runner().set_target(refinery::Target::Version(0));
+        runner.run(&mut connect(&path, OpenFlags::default()).unwrap()).unwrap();
+        let connection = writer(&path).unwrap();
+        assert_eq!(version(&connection).unwrap(), Some(1));
+    }
 }

@@ -17,29 +17,30 @@ const COLUMNS: &str = "v.channel_id, c.name, v.opened, u.name, v.joined_from, v.
 const FILTER: &str =
     "(v.left_to IS NULL OR v.left_to >= ?1) AND (v.joined_from IS NULL OR v.joined_from < ?2)";
 
-/// The statement for this kind of question. A channel's visits are opened in order of `joined_to`, so the key itself is
-/// in the right order for them.
+/// The statement for this kind of question. A channel's visits are opened in order of `joined_to`, so their key itself
+/// is in the right order. Those that last are few among all, so they are sorted rather than searched for.
 fn sql(query: &VisitQuery) -> String {
-    let open = match query.open {
-        Some(true) => "AND v.left_to IS NULL",
-        Some(false) => "AND v.left_to IS NOT NULL",
-        None => "",
+    let (which, order) = match (&query.user, &query.channel) {
+        (Some(_), _) => (
+            "v.user_id = ?8 AND (?7 = 0 OR v.channel_id = ?7) \
+             AND (v.joined_to, v.channel_id, v.opened) > (?3, ?4, ?5)",
+            "v.joined_to, v.channel_id, v.opened",
+        ),
+        (None, Some(_)) => ("v.channel_id = ?7 AND v.opened > ?5 AND ?8 = 0", "v.opened"),
+        (None, None) => (
+            "(v.joined_to, v.channel_id, v.opened) > (?3, ?4, ?5) AND ?7 = 0 AND ?8 = 0",
+            "v.joined_to, v.channel_id, v.opened",
+        ),
     };
-    let after = if query.channel.is_some() && query.user.is_none() {
-        "v.channel_id = ?7 AND v.opened > ?5 AND ?3 = ?3 AND ?4 = ?4 AND ?8 = 0"
-    } else if query.user.is_some() {
-        "v.user_id = ?8 AND (?7 = 0 OR v.channel_id = ?7) AND (v.joined_to, v.channel_id, v.opened) > (?3, ?4, ?5)"
-    } else {
-        "(v.joined_to, v.channel_id, v.opened) > (?3, ?4, ?5) AND ?7 = 0 AND ?8 = 0"
-    };
-    let order = if query.channel.is_some() && query.user.is_none() {
-        "v.opened"
-    } else {
-        "v.joined_to, v.channel_id, v.opened"
+    let (index, open) = match query.open {
+        Some(true) if query.user.is_none() => ("INDEXED BY visits_open", "AND v.left_to IS NULL"),
+        Some(true) => ("", "AND v.left_to IS NULL"),
+        Some(false) => ("", "AND v.left_to IS NOT NULL"),
+        None => ("", ""),
     };
     format!(
-        "SELECT {COLUMNS} FROM visits v JOIN channels c ON c.id = v.channel_id JOIN users u ON u.id = v.user_id \
-         WHERE {after} AND {FILTER} {open} ORDER BY {order} LIMIT ?6"
+        "SELECT {COLUMNS} FROM visits v {index} JOIN channels c ON c.id = v.channel_id JOIN users u ON u.id = v.user_id \
+         WHERE {which} AND {FILTER} {open} ORDER BY {order} LIMIT ?6"
     )
 }
 
@@ -121,5 +122,29 @@ impl Proven {
             complete
         };
         Ok(complete.into_iter().chain(listed).max_by_key(|moment| (moment.latest, moment.earliest)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::names::{ChannelName, UserId};
+    use crate::history::sqlite::open::tests::plan;
+
+    #[test]
+    fn no_list_of_visits_is_sorted_or_searched_from_end_to_end_save_of_those_that_last() {
+        let channel = || Some(ChannelName::new("lobby").unwrap());
+        let user = || Some(UserId::new("ada").unwrap());
+        for open in [None, Some(true), Some(false)] {
+            for (channel, user) in [(None, None), (channel(), None), (None, user()), (channel(), user())] {
+                let few = open == Some(true) && user.is_none();
+                let steps = plan(&sql(&VisitQuery { channel, user, open, ..VisitQuery::default() }));
+                let searched = steps.iter().all(|step| step.starts_with("SEARCH"));
+                assert!(
+                    searched || few && steps.iter().any(|step| step.contains("visits_open")),
+                    "{steps:#?}"
+                );
+            }
+        }
     }
 }

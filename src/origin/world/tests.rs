@@ -167,7 +167,7 @@ fn a_state_replaces_the_one_before_and_dies_with_the_stay() {
     let set = |world: &mut World, json| told(&world.set_state(at(1), "u", &c, &state(json)).unwrap());
     assert_eq!(set(&mut world, r#"{"a":1,"b":2}"#), [r#"c u state {"a":1,"b":2} 1"#]);
     assert_eq!(set(&mut world, r#"{"a":3}"#), [r#"c u state {"a":3} 1"#]);
-    assert_eq!(set(&mut world, r#"{"a":3}"#), [r#"c u state {"a":3} 1"#], "set on purpose, said again");
+    assert_eq!(set(&mut world, r#"{ "a": 3 }"#), [] as [String; 0], "the same again is no change");
     assert_eq!(world.state("c", "u").unwrap().json(), r#"{"a":3}"#);
     world.leave(at(2), "u", &c);
     assert!(world.state("c", "u").is_none());
@@ -373,7 +373,7 @@ proptest! {
                 }
                 Act::SetState { user, channel } => {
                     let set = world.set_state(at(now), user, &names(&[channel]), &state("{}")).unwrap();
-                    prop_assert_eq!(set.len(), usize::from(model.stays.contains_key(&(channel, user))));
+                    prop_assert!(set.len() <= usize::from(model.stays.contains_key(&(channel, user))));
                     changes.extend(set);
                 }
                 Act::Hold { user, channel } => {

@@ -1,0 +1,29 @@
+# What people type here. The two that matter: `make demo` and `make test`.
+
+CARGO ?= cargo
+
+.PHONY: demo test lint bench sdk
+
+# Everything at once, with no account.
+demo:
+	$(CARGO) run --release -- demo
+
+# All tests, with PubNub's own SDKs as clients. Uses cargo-nextest where it is installed.
+test: sdk
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+		$(CARGO) nextest run && $(CARGO) test --doc; \
+	else \
+		$(CARGO) test; \
+	fi
+
+# Formatting and lints; a warning is an error.
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+
+bench:
+	$(CARGO) bench
+
+# PubNub's own SDKs, pinned, into target/sdk.
+sdk:
+	sh tests/sdk/install.sh
