@@ -61,7 +61,7 @@ pub(crate) struct StreamParams {
 /// The stream opens with an `id:` line alone; a comment every 15 s keeps it open. Pass the last id as `Last-Event-ID`
 /// to go on without loss or repeat; an id that is no longer kept is 410 `cursor_expired`.
 #[utoipa::path(
-    get, path = "/v1/stream", tag = "record",
+    get, path = "/v1/stream", operation_id = "streamEvents", tag = "record",
     params(StreamParams, ("Last-Event-ID" = Option<String>, Header, description = "Goes on after the event with this id.")),
     responses((status = 200, description = "The events.", body = EventBody, content_type = "text/event-stream"))
 )]
