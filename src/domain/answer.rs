@@ -171,24 +171,16 @@ fn describe(window: Window) -> String {
 
 /// No visit holds `at`: no, where complete observations lie on both sides.
 fn absence(channel: &Observed, at: Time) -> Answer {
-    match channel.complete_since {
-        Some(since) if since <= at => {}
-        _ => {
-            let because = "no complete list of users had been seen by then".to_owned();
-            return Answer::unknown(Code::Partial, because, Ground::Absence);
-        }
-    }
-    let settled = channel.last_complete.map(|last| last.earliest);
-    if settled.is_some_and(|settled| at <= settled) {
+    let unknown = |code, because| Answer::unknown(code, because, Ground::Absence);
+    let settled = |moment: Option<Moment>| moment.is_some_and(|moment| at <= moment.earliest);
+    if settled(channel.last_complete) && channel.complete_since.is_some_and(|since| since <= at) {
         return Answer::no("complete observations before and after do not list the user".to_owned());
     }
-    let because = match settled {
-        Some(settled) => {
-            format!("the channel is settled until {settled}; ask again after the next observation")
-        }
-        None => "the channel is not settled yet".to_owned(),
-    };
-    Answer::unknown(Code::Unsettled, because, Ground::Absence)
+    if settled(channel.last) {
+        return unknown(Code::Partial, "no complete list on both sides of that moment was seen".to_owned());
+    }
+    let until = channel.last.map_or(channel.began, |last| last.earliest);
+    unknown(Code::Unsettled, format!("the channel is settled until {until}; ask again after the next observation"))
 }
 
 /// Whether a user is in a channel as of its last good observation, which is the question without a moment. `visit` is

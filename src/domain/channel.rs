@@ -187,14 +187,13 @@ impl Channel {
             return Ok(None);
         }
         let before = self.last().filter(|_| !blind);
-        let complete = seen.grade() == Grade::Complete;
         Ok(Some(Changes {
             events,
             gaps,
             last_run: if goes_on { self.run.map(|run| run.extended(seen.moment)) } else { self.run },
             run: (!goes_on).then(|| Run::start(seen.moment, before, seen.occupancy(), seen.grade())),
-            complete: if complete { Some(seen.moment) } else { self.roster.complete() },
-            shown: self.roster.shown(),
+            complete: self.roster.complete_with(seen),
+            shown: self.roster.shown_with(seen),
         }))
     }
 
@@ -235,19 +234,19 @@ impl Channel {
     }
 
     /// The same for complete observations: an observation that is not complete opens a partial gap, a complete one
-    /// closes it. After a full gap the users are unknown until the next complete one, however soon that is.
+    /// closes it. After a full gap the users are unknown until the next complete one, however soon that is; before a
+    /// full gap they are unknown since the last complete one.
     fn partial_gap(&self, seen: &Observation, blind: bool) -> Option<Gap> {
-        let (since, from) =
-            self.complete.map_or((self.began, self.began), |last| (last.latest, last.earliest));
-        let late = seen.moment.latest.since(since) > self.gap_after;
+        let (since, from) = self.complete.map_or((self.began, self.began), |last| (last.latest, last.earliest));
+        let late = blind || seen.moment.latest.since(since) > self.gap_after;
+        let before = self.run.and_then(|run| GapReason::of_partial(run.grade));
         match GapReason::of_partial(seen.grade()) {
             Some(_) if self.partial.is_some() => None,
-            Some(reason) if blind => Some(Gap::open_partial(seen.moment.earliest, reason)),
+            Some(reason) if blind && before.is_none() => Some(Gap::open_partial(seen.moment.earliest, reason)),
             Some(reason) => late.then(|| Gap::open_partial(from, reason)),
             None => {
-                let passed = GapReason::of_partial(self.run?.grade).filter(|_| late && !blind);
-                let gap = self.partial.or_else(|| passed.map(|reason| Gap::open_partial(from, reason)));
-                gap.map(|gap| gap.closed(seen.moment.latest))
+                let passed = before.filter(|_| late).map(|reason| Gap::open_partial(from, reason));
+                self.partial.or(passed).map(|gap| gap.closed(seen.moment.latest))
             }
         }
     }

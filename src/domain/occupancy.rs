@@ -53,27 +53,28 @@ pub struct Bounds {
     pub max: u32,
 }
 
-/// The occupancy at `time`, from the runs around it in order of time and the full gaps that touch it. Within a run it
-/// is what the run saw; between two it lies between what they saw; in a gap, or outside all runs, nothing is known.
+/// The occupancy at `time`, from the runs around it in order of time and the full gaps that touch it: between the lowest
+/// and the highest that was seen from the last observation certainly before `time` to the first certainly after it. In a
+/// gap, or without an observation on both sides, nothing is known.
 pub fn at(runs: &[Run], gaps: &[Gap], time: Time) -> Option<Bounds> {
     if gaps.iter().any(|gap| !gap.users_only && gap.covers(time)) {
         return None;
     }
-    let before = runs.iter().rev().find(|run| run.first.latest <= time)?;
-    if time <= before.last.earliest.max(before.first.latest) {
-        return Some(Bounds { min: before.occupancy, max: before.occupancy });
-    }
-    let after = runs.iter().find(|run| run.first.latest > time)?;
-    let (low, high) = (before.occupancy.min(after.occupancy), before.occupancy.max(after.occupancy));
-    Some(Bounds { min: low, max: high })
+    let before = runs.iter().rposition(|run| run.first.latest <= time)?;
+    let after = runs.iter().position(|run| run.last.earliest >= time)?;
+    let seen = runs.get(before..=after.max(before))?.iter().map(|run| run.occupancy);
+    Some(Bounds { min: seen.clone().min()?, max: seen.max()? })
 }
 
-/// How short an absence or a stay may have gone unseen at `time`, from the runs around it in order of time: the widest
-/// step between two observations there. `None` where no step is known.
+/// How short an absence or a stay may have gone unseen at `time`: the widest step between two complete observations
+/// there. The runs, in order of time, reach back to a complete one before `time` and on to the next after it. `None`
+/// where no step is known.
 pub fn resolution(runs: &[Run], time: Time) -> Option<Duration> {
-    let before = runs.iter().rev().find(|run| run.first.latest <= time)?;
-    let after = runs.iter().find(|run| run.first.latest > time).filter(|_| time > before.last.earliest);
-    let widest = after.map_or(before.widest, |after| before.widest.max(after.widest));
+    let complete = || runs.iter().filter(|run| run.grade == Grade::Complete);
+    let before = complete().rfind(|run| run.first.latest <= time)?;
+    let after = complete().find(|run| run.first.latest > time).filter(|_| time > before.last.earliest);
+    let step = after.map_or(Duration::ZERO, |after| after.first.latest.since(before.last.earliest));
+    let widest = before.widest.max(step);
     (!widest.is_zero()).then_some(widest)
 }
 
@@ -133,11 +134,8 @@ fn stretches(runs: &[Run], gaps: &[Gap], settled_until: Time) -> Vec<Stretch> {
     for (index, run) in runs.iter().enumerate() {
         let (from, proven) = run.proven();
         let next = runs.get(index + 1).map_or(settled_until.max(proven), |next| next.first.latest);
-        let gap = gaps
-            .iter()
-            .filter(|gap| !gap.users_only && gap.from >= run.first.earliest)
-            .map(|gap| gap.from)
-            .min();
+        let later = |gap: &&Gap| !gap.users_only && gap.to.is_none_or(|to| to > run.first.latest);
+        let gap = gaps.iter().filter(later).map(|gap| gap.from).min();
         let to = gap.map_or(next, |gap| gap.min(next));
         if from < to {
             stretches.push(Stretch { from, to, occupancy: run.occupancy });

@@ -164,26 +164,29 @@ impl Roster {
 
     /// Takes an observation that changes nothing, or whose changes were applied.
     pub fn confirm(&mut self, seen: &Observation) {
-        let shown = seen.listed().first().is_some_and(|occupant| occupant.state.is_known());
-        match seen.grade() {
-            Grade::Complete => {
-                self.complete = Some(seen.moment);
-                if shown {
-                    self.shown = Some(seen.moment);
-                }
-            }
-            Grade::Truncated => {
-                for occupant in seen.listed() {
-                    if let Some(member) = self.members.get_mut(&occupant.user) {
-                        member.listed = Some(seen.moment);
-                        if occupant.state.is_known() {
-                            member.shown = Some(seen.moment);
-                        }
-                    }
-                }
-            }
-            Grade::Count => {}
+        (self.complete, self.shown) = (self.complete_with(seen), self.shown_with(seen));
+        if seen.grade() != Grade::Truncated {
+            return;
         }
+        for occupant in seen.listed() {
+            if let Some(member) = self.members.get_mut(&occupant.user) {
+                member.listed = Some(seen.moment);
+                if occupant.state.is_known() {
+                    member.shown = Some(seen.moment);
+                }
+            }
+        }
+    }
+
+    /// The last complete observation, once this one is taken.
+    pub fn complete_with(&self, seen: &Observation) -> Option<Moment> {
+        if seen.grade() == Grade::Complete { Some(seen.moment) } else { self.complete }
+    }
+
+    /// The last complete observation that showed states, once this one is taken.
+    pub fn shown_with(&self, seen: &Observation) -> Option<Moment> {
+        let shown = seen.listed().first().is_some_and(|occupant| occupant.state.is_known());
+        if shown && seen.grade() == Grade::Complete { Some(seen.moment) } else { self.shown }
     }
 }
 

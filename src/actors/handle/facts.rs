@@ -1,16 +1,23 @@
 //! What is known of a channel: what is published in memory, read first, and the history's record of it.
 
+use std::time::Duration;
+
 use super::{Adsum, AskError, Coverage};
 use crate::domain::answer::Observed;
 use crate::domain::gap::Gap;
 use crate::domain::names::ChannelName;
-use crate::domain::occupancy::Run;
+use crate::domain::observation::Grade;
+use crate::domain::occupancy::{Run, resolution};
 use crate::domain::time::{Moment, Time};
 use crate::domain::visit::{Visit, covered};
 use crate::history::{ChannelRecord, History};
 
 /// Gaps are read in pages of so many.
 const GAPS: usize = 1000;
+
+/// How far complete observations are looked for around a moment.
+const REACHES: [Duration; 4] =
+    [Duration::ZERO, Duration::from_secs(60), Duration::from_secs(3600), Duration::from_secs(86_400)];
 
 /// What memory has of a channel at one instant. Whatever the history is asked afterwards is as new or newer, so an
 /// answer that is settled by this is settled in the history.
@@ -90,6 +97,22 @@ impl Facts {
             *last = current;
         }
         Ok(runs)
+    }
+
+    /// How short an absence or a stay may have gone unseen at `at`. Complete observations may be some way off, so the
+    /// look goes further until there is one on both sides.
+    pub(super) fn resolution(&self, history: &dyn History, at: Time) -> Result<Option<Duration>, AskError> {
+        let complete = |run: &Run| run.grade == Grade::Complete;
+        let mut runs = Vec::new();
+        for reach in REACHES {
+            runs = self.runs(history, at.minus(reach), at.plus(reach))?;
+            let before = runs.iter().any(|run| complete(run) && run.first.latest <= at);
+            let after = runs.iter().any(|run| complete(run) && run.last.earliest >= at);
+            if before && after {
+                break;
+            }
+        }
+        Ok(resolution(&runs, at))
     }
 
     /// How much of a span was observed.

@@ -9,7 +9,6 @@ use crate::domain::answer::{Observed, presence, presence_now};
 use crate::domain::channel::Channel;
 use crate::domain::names::{ChannelName, UserId};
 use crate::domain::observation::Grade;
-use crate::domain::occupancy::resolution;
 use crate::domain::time::Time;
 
 /// The shortest span, to ask for what touches a moment.
@@ -50,7 +49,7 @@ impl Adsum {
             let visits = visits_touching(history, Some(&channel), Some(&user), at)?;
             let visits: Vec<_> = visits.into_iter().map(|visit| facts.up_to_date(visit)).collect();
             let answer = presence(Some(&facts.observed), &visits, &gaps, at);
-            let resolution = resolution(&facts.runs(history, at, at)?, at);
+            let resolution = facts.resolution(history, at)?;
             Ok(PresenceAnswer { answer, at, age: now.since(at), resolution })
         })
         .await
