@@ -37,9 +37,15 @@ pub(crate) trait Source {
     async fn page(&self, query: EventQuery) -> Result<Page<Recorded, EventId>, AskError>;
 }
 
+/// Who listens for a channel or user that was never seen waits for it: there is nothing wrong with that.
 impl Source for Adsum {
     async fn page(&self, query: EventQuery) -> Result<Page<Recorded, EventId>, AskError> {
-        self.events(query).await
+        match self.events(query).await {
+            Err(AskError::UnknownChannel(_) | AskError::UnknownUser(_)) => {
+                Ok(Page { items: Vec::new(), next: None, coverage: None })
+            }
+            page => page,
+        }
     }
 }
 

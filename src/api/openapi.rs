@@ -115,6 +115,16 @@ mod tests {
     }
 
     #[test]
+    fn every_operation_has_a_name_of_its_own() {
+        let description = serde_json::to_value(Description::openapi()).unwrap();
+        let paths = description["paths"].as_object().unwrap();
+        let operations: Vec<&serde_json::Value> =
+            paths.values().flat_map(|item| item.as_object().unwrap().values()).collect();
+        let names: BTreeSet<&str> = operations.iter().map(|op| op["operationId"].as_str().unwrap()).collect();
+        assert_eq!(names.len(), operations.len(), "{names:?}");
+    }
+
+    #[test]
     fn every_reference_of_the_description_leads_somewhere() {
         let description = serde_json::to_value(Description::openapi()).unwrap();
         assert_eq!(description["openapi"], "3.1.0");

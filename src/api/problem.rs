@@ -19,7 +19,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Every code there is, each once: name, status, text, title.
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident: $status:ident, $text:literal, $title:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident: $status:ident, $text:tt, $title:tt;)*) => {
         /// What went wrong, for programs. A code never changes its meaning.
         #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
         pub(crate) enum Code {

@@ -54,6 +54,7 @@ impl<T> SpanListBody<T> {
 
 /// How much of a span was observed, 0 to 1.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(as = Coverage)]
 pub struct CoverageBody {
     /// The share in which the occupancy was.
     #[schema(minimum = 0, maximum = 1)]

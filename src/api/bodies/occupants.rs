@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::event::state;
 use super::occupancy::BoundsBody;
-use super::presence::PresentBody;
+use super::presence::Certainty;
 use super::span::{Instant, WindowBody, seconds};
 use crate::actors::handle::{OccupantAt, Occupants};
 use crate::api::cursor::{Cursor, OccupantCursor};
@@ -20,7 +20,7 @@ pub struct OccupantBody {
     /// Who.
     pub user: String,
     /// `yes` or `unknown`.
-    pub present: PresentBody,
+    pub present: Certainty,
     /// When the visit began.
     pub since: WindowBody,
     /// The state that had settled by then; null if unknown or none.

@@ -13,7 +13,7 @@ use crate::domain::names::{ChannelName, UserId};
 
 words! {
     /// Whether a user was there.
-    PresentBody from Present {
+    Certainty from Present {
         /// Observations on both sides list the user.
         Yes,
         /// Complete observations on both sides do not list the user.
@@ -55,7 +55,7 @@ pub struct PresenceBody {
     #[schema(minimum = 0)]
     pub age_s: f64,
     /// The answer.
-    pub present: PresentBody,
+    pub present: Certainty,
     /// What it rests on, or why it is unknown, in one sentence.
     pub because: String,
     /// Why it is unknown; null with yes and no.

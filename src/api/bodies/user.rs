@@ -7,7 +7,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::event::state;
-use super::presence::PresentBody;
+use super::presence::Certainty;
 use super::span::{Instant, LengthBody, WindowBody};
 use crate::actors::handle::{ChannelAt, UserNow};
 use crate::domain::names::UserId;
@@ -77,7 +77,7 @@ pub struct ChannelAtBody {
     /// Which.
     pub channel: String,
     /// `yes` or `unknown`.
-    pub present: PresentBody,
+    pub present: Certainty,
     /// When the visit began.
     pub since: WindowBody,
     /// Why it is unknown; null with yes.

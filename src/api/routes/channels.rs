@@ -31,7 +31,7 @@ pub(crate) struct NoParams {}
 
 /// Every watched channel, in order of name.
 #[utoipa::path(
-    get, path = "/v1/channels", tag = "channels", params(PageParams),
+    get, path = "/v1/channels", operation_id = "listChannels", tag = "channels", params(PageParams),
     responses((status = 200, description = "The channels.", body = ListBody<ChannelBody>))
 )]
 pub(crate) async fn list(
@@ -48,7 +48,7 @@ pub(crate) async fn list(
 
 /// One channel, watched or in the record.
 #[utoipa::path(
-    get, path = "/v1/channels/{channel}", tag = "channels",
+    get, path = "/v1/channels/{channel}", operation_id = "getChannel", tag = "channels",
     params(("channel" = String, Path, description = "The channel's name, percent-encoded.")),
     responses((status = 200, description = "The channel.", body = ChannelDetailBody))
 )]

@@ -36,7 +36,7 @@ pub(crate) struct EventsParams {
 
 /// Events, the oldest first.
 #[utoipa::path(
-    get, path = "/v1/events", tag = "record", params(EventsParams),
+    get, path = "/v1/events", operation_id = "listEvents", tag = "record", params(EventsParams),
     responses((status = 200, description = "The events, in order of id.", body = SpanListBody<EventBody>))
 )]
 pub(crate) async fn list(

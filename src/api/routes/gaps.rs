@@ -30,7 +30,7 @@ pub(crate) struct GapsParams {
 
 /// Gaps, the oldest first.
 #[utoipa::path(
-    get, path = "/v1/gaps", tag = "record", params(GapsParams),
+    get, path = "/v1/gaps", operation_id = "listGaps", tag = "record", params(GapsParams),
     responses((status = 200, description = "The gaps, in order of their beginning.", body = SpanListBody<ChannelGapBody>))
 )]
 pub(crate) async fn list(

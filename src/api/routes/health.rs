@@ -8,7 +8,7 @@ use crate::api::problem::{Code, Problem};
 
 /// That adsum runs.
 #[utoipa::path(
-    get, path = "/healthz", tag = "operation", security(()),
+    get, path = "/healthz", operation_id = "getHealth", tag = "operation", security(()),
     responses((status = 200, description = "It runs.", body = HealthBody))
 )]
 pub(crate) async fn live() -> Json<HealthBody> {
@@ -17,7 +17,7 @@ pub(crate) async fn live() -> Json<HealthBody> {
 
 /// That adsum is ready: it has loaded its record and can write it. An outage of `PubNub` does not make it unready.
 #[utoipa::path(
-    get, path = "/readyz", tag = "operation",
+    get, path = "/readyz", operation_id = "getReadiness", tag = "operation",
     responses((status = 200, description = "It is ready.", body = HealthBody))
 )]
 pub(crate) async fn ready(adsum: Data<Adsum>) -> Result<Json<HealthBody>, Problem> {

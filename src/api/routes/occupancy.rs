@@ -34,7 +34,7 @@ pub(crate) struct OccupancyParams {
 
 /// Occupancy over a span, in buckets.
 #[utoipa::path(
-    get, path = "/v1/channels/{channel}/occupancy", tag = "channels",
+    get, path = "/v1/channels/{channel}/occupancy", operation_id = "getOccupancy", tag = "channels",
     params(("channel" = String, Path, description = "The channel's name, percent-encoded."), OccupancyParams),
     responses((status = 200, description = "The buckets, in order of time.", body = OccupancyBody))
 )]

@@ -28,7 +28,7 @@ pub(crate) struct OccupantsParams {
 
 /// Who was in a channel at a moment.
 #[utoipa::path(
-    get, path = "/v1/channels/{channel}/occupants", tag = "channels",
+    get, path = "/v1/channels/{channel}/occupants", operation_id = "listOccupants", tag = "channels",
     params(("channel" = String, Path, description = "The channel's name, percent-encoded."), OccupantsParams),
     responses((status = 200, description = "The occupants, in order of user id.", body = OccupantsBody))
 )]

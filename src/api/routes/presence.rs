@@ -26,7 +26,7 @@ pub(crate) struct PresenceParams {
 
 /// Whether a user was in a channel: yes, no or unknown, and why. Never 404.
 #[utoipa::path(
-    get, path = "/v1/presence", tag = "record", params(PresenceParams),
+    get, path = "/v1/presence", operation_id = "getPresence", tag = "record", params(PresenceParams),
     responses((status = 200, description = "The answer.", body = PresenceBody))
 )]
 pub(crate) async fn answer(

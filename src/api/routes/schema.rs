@@ -11,7 +11,7 @@ use crate::api::openapi::Description;
 
 /// This description: OpenAPI 3.1.
 #[utoipa::path(
-    get, path = "/openapi.json", tag = "operation",
+    get, path = "/openapi.json", operation_id = "getDescription", tag = "operation",
     responses((status = 200, description = "The description.", body = serde_json::Value))
 )]
 pub(crate) async fn openapi() -> HttpResponse {

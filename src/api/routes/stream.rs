@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 use crate::actors::handle::Adsum;
 use crate::api::bodies::event::EventBody;
 use crate::api::cursor::Cursor;
-use crate::api::feed::{Feed, Seat};
+use crate::api::feed::{Feed, Seat, Source as _};
 use crate::api::params::{self, Query};
 use crate::api::problem::{Code, Problem};
 use crate::domain::event::EventId;
@@ -61,7 +61,7 @@ pub(crate) struct StreamParams {
 /// The stream opens with an `id:` line alone; a comment every 15 s keeps it open. Pass the last id as `Last-Event-ID`
 /// to go on without loss or repeat; an id that is no longer kept is 410 `cursor_expired`.
 #[utoipa::path(
-    get, path = "/v1/stream", tag = "record",
+    get, path = "/v1/stream", operation_id = "streamEvents", tag = "record",
     params(StreamParams, ("Last-Event-ID" = Option<String>, Header, description = "Goes on after the event with this id.")),
     responses((status = 200, description = "The events.", body = EventBody, content_type = "text/event-stream"))
 )]
@@ -118,7 +118,21 @@ async fn open(
     let query = EventQuery { after, limit: 1, ..query };
     if resumed.is_some() {
         // Tells a cursor that is too old while there is still a status to say so.
-        adsum.events(query.clone()).await?;
+        adsum.page(query.clone()).await?;
     }
     Ok(Feed::new(adsum.clone(), live, query, resumed.is_some(), seat))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_streams_are_open_than_are_allowed() {
+        let streams = Streams::new(watch::channel(false).1);
+        let mut seats: Vec<Seat> = (0..MAX_STREAMS).map(|_| streams.take().unwrap()).collect();
+        assert_eq!(streams.take().err().unwrap().code, Code::TooManyStreams);
+        seats.pop();
+        assert!(streams.take().is_ok());
+    }
 }

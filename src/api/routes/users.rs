@@ -28,7 +28,7 @@ pub(crate) struct UserChannelsParams {
 
 /// A user in short: where now, last seen, visits and total time.
 #[utoipa::path(
-    get, path = "/v1/users/{user}", tag = "users",
+    get, path = "/v1/users/{user}", operation_id = "getUser", tag = "users",
     params(("user" = String, Path, description = "The user id, percent-encoded.")),
     responses((status = 200, description = "The user.", body = UserBody))
 )]
@@ -42,7 +42,7 @@ pub(crate) async fn one(
 
 /// Where a user was at a moment.
 #[utoipa::path(
-    get, path = "/v1/users/{user}/channels", tag = "users",
+    get, path = "/v1/users/{user}/channels", operation_id = "listUserChannels", tag = "users",
     params(("user" = String, Path, description = "The user id, percent-encoded."), UserChannelsParams),
     responses((status = 200, description = "The channels, in order of name.", body = UserChannelsBody))
 )]
@@ -62,7 +62,7 @@ pub(crate) async fn channels(
 
 /// The last known states of a user, by channel.
 #[utoipa::path(
-    get, path = "/v1/users/{user}/state", tag = "users",
+    get, path = "/v1/users/{user}/state", operation_id = "getUserState", tag = "users",
     params(("user" = String, Path, description = "The user id, percent-encoded.")),
     responses((status = 200, description = "The states.", body = UserStateBody))
 )]

@@ -38,7 +38,7 @@ pub(crate) struct VisitsParams {
 
 /// Visits, the oldest first.
 #[utoipa::path(
-    get, path = "/v1/visits", tag = "record", params(VisitsParams),
+    get, path = "/v1/visits", operation_id = "listVisits", tag = "record", params(VisitsParams),
     responses((status = 200, description = "The visits, in order of their joins.", body = SpanListBody<VisitBody>))
 )]
 pub(crate) async fn list(

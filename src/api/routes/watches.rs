@@ -20,7 +20,7 @@ pub(crate) const MAX_BODY_BYTES: usize = 4096;
 
 /// Everything that is watched: channels, patterns and groups, from the configuration and added here.
 #[utoipa::path(
-    get, path = "/v1/watches", tag = "watches", params(PageParams),
+    get, path = "/v1/watches", operation_id = "listWatches", tag = "watches", params(PageParams),
     responses((status = 200, description = "What is watched.", body = ListBody<WatchBody>))
 )]
 pub(crate) async fn list(
@@ -35,7 +35,7 @@ pub(crate) async fn list(
 
 /// Watches a channel, or every channel that a pattern (with `*`) matches. It outlasts a restart.
 #[utoipa::path(
-    put, path = "/v1/watches/{channel}", tag = "watches",
+    put, path = "/v1/watches/{channel}", operation_id = "addWatch", tag = "watches",
     params(("channel" = String, Path, description = "A channel's name or a pattern, percent-encoded.")),
     responses(
         (status = 201, description = "It is watched from now on.", body = WatchBody),
@@ -59,7 +59,7 @@ pub(crate) async fn add(
 
 /// Ends what was added here. What the configuration names goes on.
 #[utoipa::path(
-    delete, path = "/v1/watches/{channel}", tag = "watches",
+    delete, path = "/v1/watches/{channel}", operation_id = "removeWatch", tag = "watches",
     params(("channel" = String, Path, description = "A channel's name or a pattern, percent-encoded.")),
     responses((status = 204, description = "It is watched no longer."))
 )]
