@@ -180,7 +180,10 @@ fn absence(channel: &Observed, at: Time) -> Answer {
         return unknown(Code::Partial, "no complete list on both sides of that moment was seen".to_owned());
     }
     let until = channel.last.map_or(channel.began, |last| last.earliest);
-    unknown(Code::Unsettled, format!("the channel is settled until {until}; ask again after the next observation"))
+    unknown(
+        Code::Unsettled,
+        format!("the channel is settled until {until}; ask again after the next observation"),
+    )
 }
 
 /// Whether a user is in a channel as of its last good observation, which is the question without a moment. `visit` is

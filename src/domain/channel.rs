@@ -237,12 +237,15 @@ impl Channel {
     /// closes it. After a full gap the users are unknown until the next complete one, however soon that is; before a
     /// full gap they are unknown since the last complete one.
     fn partial_gap(&self, seen: &Observation, blind: bool) -> Option<Gap> {
-        let (since, from) = self.complete.map_or((self.began, self.began), |last| (last.latest, last.earliest));
+        let (since, from) =
+            self.complete.map_or((self.began, self.began), |last| (last.latest, last.earliest));
         let late = blind || seen.moment.latest.since(since) > self.gap_after;
         let before = self.run.and_then(|run| GapReason::of_partial(run.grade));
         match GapReason::of_partial(seen.grade()) {
             Some(_) if self.partial.is_some() => None,
-            Some(reason) if blind && before.is_none() => Some(Gap::open_partial(seen.moment.earliest, reason)),
+            Some(reason) if blind && before.is_none() => {
+                Some(Gap::open_partial(seen.moment.earliest, reason))
+            }
             Some(reason) => late.then(|| Gap::open_partial(from, reason)),
             None => {
                 let passed = before.filter(|_| late).map(|reason| Gap::open_partial(from, reason));
