@@ -84,6 +84,11 @@ impl Watchlist {
         self.wanted.contains_key(name)
     }
 
+    /// Whether the channel is to be watched now, or will be as soon as it is discovered.
+    pub fn means(&self, name: &ChannelName) -> bool {
+        self.wants(name) || self.patterns().any(|pattern| pattern.matches(name))
+    }
+
     /// The targets of the configuration, and those that the API added.
     pub fn targets(&self) -> (&[Target], &[Target]) {
         (&self.configured, &self.added)

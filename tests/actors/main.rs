@@ -165,6 +165,21 @@ async fn a_restart_makes_no_false_joins_and_loses_no_leave() {
 }
 
 #[actix::test]
+async fn a_channel_that_the_configuration_no_longer_names_is_unwatched_after_a_restart() {
+    let mut world = watching(&["lobby", "room.1"]).await;
+    world.source.join("room.1", "ada");
+    world.pass(12.0).await;
+    world.settings = settings(&["lobby"]);
+    let world = world.restart(Duration::from_secs(100)).await;
+    world.pass(12.0).await;
+    let gaps = world.adsum.gaps(Some(&channel("room.1")), None, None, None, 10).await.unwrap().items;
+    let gaps: Vec<_> = gaps.iter().map(|(_, gap)| (gap.reason, gap.to.is_some())).collect();
+    assert_eq!(gaps, [(GapReason::Stopped, true), (GapReason::Unwatched, false)]);
+    assert_eq!(world.adsum.channel(&channel("room.1")).await.unwrap().status, Status::Unwatched);
+    assert_eq!(world.events().await, ["join ada"], "the visit goes on, for all that is known");
+}
+
+#[actix::test]
 async fn a_poller_that_dies_is_replaced_and_goes_on() {
     let world = watching(&["lobby"]).await;
     world.source.join("lobby", "ada");

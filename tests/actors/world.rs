@@ -165,7 +165,7 @@ pub(crate) struct World {
     pub(crate) adsum: Adsum,
     pub(crate) history: Arc<dyn History>,
     folder: TempDir,
-    settings: Settings,
+    pub(crate) settings: Settings,
 }
 
 impl World {

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use adsum::domain::channel::{Changes, Channel};
-use adsum::domain::event::{Event, EventKind};
+use adsum::domain::event::{Event, EventKind, Recorded};
 use adsum::domain::gap::{Gap, GapReason};
 use adsum::domain::names::{ChannelName, UserId};
-use adsum::domain::observation::Grade;
+use adsum::domain::observation::{Grade, Observation, Occupant};
 use adsum::domain::occupancy::Run;
-use adsum::domain::roster::Roster;
-use adsum::domain::state::Shown;
+use adsum::domain::roster::{Member, Roster};
+use adsum::domain::state::{Shown, State};
 use adsum::domain::time::{Moment, Time, Window};
 use adsum::domain::visit::Visit;
 use adsum::history::sqlite::Sqlite;
@@ -51,8 +51,14 @@ fn assert_same_roster(kept: &Roster, live: &Roster) {
         let same = &kept.members()[user];
         assert_eq!((same.opened, same.joined, &same.state), (member.opened, member.joined, &member.state));
         assert_eq!(same.state_since, member.state_since);
-        assert!(kept.listed(same).map(|m| m.latest) <= live.listed(member).map(|m| m.latest));
+        assert!(kept.listed(same).map(earliest) <= live.listed(member).map(earliest));
+        assert!(last_shown(kept, same) <= last_shown(live, member));
     }
+}
+
+/// When a member's state was last shown.
+fn last_shown(roster: &Roster, member: &Member) -> Option<Time> {
+    roster.shown().into_iter().chain(member.shown).map(earliest).max()
 }
 
 /// Everything that must hold of a history after its channels were stopped.
@@ -89,18 +95,21 @@ fn sorted(mut gaps: Vec<(ChannelName, Gap)>) -> Vec<(ChannelName, Gap)> {
     gaps
 }
 
-/// A part of the time that happenings take, and a channel and a user or any.
+/// A channel and a user or any, and a span.
 #[derive(Clone, Debug)]
 struct Part {
     channel: Option<ChannelName>,
     user: Option<UserId>,
-    from: Option<Time>,
-    to: Option<Time>,
+    from: Option<Instant>,
+    to: Option<Instant>,
     page: usize,
 }
 
+/// Which of the times that something began or ended at, and how long after it; bounds are where mistakes are made.
+type Instant = (proptest::sample::Index, i64);
+
 fn part() -> impl Strategy<Value = Part> {
-    let instant = || proptest::option::weighted(0.7, (0i64..2000).prop_map(|later| time(1_000_000 + later)));
+    let instant = || proptest::option::weighted(0.7, instant());
     let channel = proptest::option::of((0..CHANNELS).prop_map(channel_name));
     let user = proptest::option::of((0u8..5).prop_map(user_id));
     (channel, user, instant(), instant(), 1usize..5).prop_map(|(channel, user, from, to, page)| Part {
@@ -110,6 +119,19 @@ fn part() -> impl Strategy<Value = Part> {
         to,
         page,
     })
+}
+
+fn instant() -> impl Strategy<Value = Instant> {
+    (any::<proptest::sample::Index>(), -1i64..=1)
+}
+
+fn at(world: &World<'_>, (index, after): Instant) -> Time {
+    let windows = world.recorded.iter().flat_map(|e| [e.window.not_before, Some(e.window.not_after)]);
+    let gaps = world.gaps.iter().flat_map(|(_, gap)| [Some(gap.from), gap.to]);
+    let runs = world.runs.iter().flatten().flat_map(|run| [run.first, run.last]);
+    let runs = runs.flat_map(|moment| [Some(moment.earliest), Some(moment.latest)]);
+    let times: Vec<Time> = windows.chain(gaps).chain(runs).flatten().chain([world.now]).collect();
+    time(times[index.index(times.len())].as_micros() + after)
 }
 
 fn kinds() -> impl Strategy<Value = Vec<EventKind>> {
@@ -162,6 +184,7 @@ proptest! {
         let (_folder, history) = fresh();
         let world = after(history.as_ref(), &happenings);
         let Part { channel, user, from, to, page } = part;
+        let (from, to) = (from.map(|from| at(&world, from)), to.map(|to| at(&world, to)));
         let expected: Vec<_> = world.recorded.iter().filter(|event| {
             event.id > after_id
                 && channel.as_ref().is_none_or(|channel| event.channel == *channel)
@@ -180,6 +203,7 @@ proptest! {
         let (_folder, history) = fresh();
         let world = after(history.as_ref(), &happenings);
         let Part { channel, user, from, to, page } = part;
+        let (from, to) = (from.map(|from| at(&world, from)), to.map(|to| at(&world, to)));
         let expected: Vec<_> = world.visits().into_iter().filter(|visit| {
             channel.as_ref().is_none_or(|channel| visit.channel == *channel)
                 && user.as_ref().is_none_or(|user| visit.user == *user)
@@ -200,6 +224,7 @@ proptest! {
         let (_folder, history) = fresh();
         let world = after(history.as_ref(), &happenings);
         let Part { channel, from, to, page, .. } = part;
+        let (from, to) = (from.map(|from| at(&world, from)), to.map(|to| at(&world, to)));
         let expected: Vec<_> = world.gaps.iter().filter(|(name, gap)| {
             channel.as_ref().is_none_or(|channel| name == channel)
                 && from.is_none_or(|from| gap.to.is_none_or(|end| end >= from))
@@ -211,10 +236,13 @@ proptest! {
     }
 
     #[test]
-    fn runs_come_with_the_one_before_and_the_one_after(happenings in happenings(), from in 0i64..1500, length in 0i64..400) {
+    fn runs_come_with_the_one_before_and_the_one_after(
+        happenings in happenings(), from in instant(), to in instant(),
+    ) {
         let (_folder, history) = fresh();
         let world = after(history.as_ref(), &happenings);
-        let (from, to) = (time(1_000_000 + from), time(1_000_000 + from + length));
+        let (from, to) = (at(&world, from), at(&world, to));
+        let (from, to) = (from.min(to), from.max(to));
         for (index, runs) in world.runs.iter().enumerate() {
             let before = runs.iter().rposition(|run| run.last.latest < from).unwrap_or(0);
             let after = runs.iter().position(|run| run.first.earliest > to).map_or(runs.len(), |at| at + 1);
@@ -223,10 +251,10 @@ proptest! {
     }
 
     #[test]
-    fn two_spans_that_meet_hold_what_one_over_both_does(happenings in happenings(), cuts in [0i64..1500, 0..1500, 0..1500]) {
+    fn two_spans_that_meet_hold_what_one_over_both_does(happenings in happenings(), cuts in [instant(), instant(), instant()]) {
         let (_folder, history) = fresh();
-        after(history.as_ref(), &happenings);
-        let mut cuts = cuts.map(|later| Some(time(1_000_000 + later)));
+        let world = after(history.as_ref(), &happenings);
+        let mut cuts = cuts.map(|cut| Some(at(&world, cut)));
         cuts.sort();
         let [from, middle, to] = cuts;
         let events = |from, to| -> BTreeSet<_> {
@@ -246,10 +274,10 @@ proptest! {
     }
 
     #[test]
-    fn the_state_of_a_visit_is_the_last_that_had_settled(happenings in happenings(), at in 0i64..1500) {
+    fn the_state_of_a_visit_is_the_last_that_had_settled(happenings in happenings(), instant in instant()) {
         let (_folder, history) = fresh();
         let world = after(history.as_ref(), &happenings);
-        let at = time(1_000_000 + at);
+        let at = at(&world, instant);
         for visit in all_visits(history.as_ref(), &VisitQuery::default(), 100) {
             let last = world.recorded.iter().rfind(|event| {
                 event.channel == visit.channel
@@ -312,12 +340,12 @@ proptest! {
     }
 
     #[test]
-    fn what_expires_is_gone_and_the_rest_stays(mut happenings in happenings(), before in 0i64..1500, limit in 4usize..40) {
+    fn what_expires_is_gone_and_the_rest_stays(mut happenings in happenings(), before in instant(), limit in 4usize..40) {
         // A channel whose watch ended is forgotten as a whole: another test.
         happenings.retain(|(_, _, step)| !matches!(step, Step::Restart(GapReason::Unwatched)));
         let (_folder, history) = fresh();
         let mut world = after(history.as_ref(), &happenings);
-        let before = time(1_000_000 + before);
+        let before = at(&world, before);
         let kept_visits = in_order(&all_visits(history.as_ref(), &VisitQuery::default(), 50));
         let kept_visits: Vec<_> =
             kept_visits.into_iter().filter(|visit| visit.left.is_none_or(|left| left.not_after >= before)).collect();
@@ -578,18 +606,122 @@ fn a_mark_proves_runs_up_to_its_floor_save_those_it_names() {
 }
 
 #[test]
+fn a_mark_within_the_last_observation_takes_nothing_back() {
+    let (_folder, history) = fresh();
+    history.begin(&lobby(), time(0)).unwrap();
+    history.commit(&[arrival(&lobby(), &ada(), 1)]).unwrap();
+    history.mark(&Mark { floor: time(1_000_500), ..Mark::default() }).unwrap();
+    let last = || history.channel(&lobby()).unwrap().unwrap().run.unwrap().last;
+    assert_eq!(last(), moment(1_000_500, 1_001_000));
+    history.recover().unwrap();
+    assert_eq!(last(), moment(1_000_500, 1_001_000));
+}
+
+#[test]
+fn a_mark_is_about_the_last_run_only() {
+    let (_folder, history) = fresh();
+    history.begin(&lobby(), time(0)).unwrap();
+    let runs = [1, 2, 3].map(|n| {
+        let seen = moment(n * 1_000_000, n * 1_000_000 + 1000);
+        Run { first: seen, last: seen, widest: Duration::ZERO, occupancy: 0, grade: Grade::Complete }
+    });
+    for run in runs {
+        let changes = Changes { run: Some(run), ..Changes::default() };
+        history.commit(&[Entry { channel: lobby(), changes }]).unwrap();
+    }
+    history.mark(&Mark { floor: time(9_000_000), ..Mark::default() }).unwrap();
+    assert_eq!(history.runs(&lobby(), time(0), time(1_000_000)).unwrap(), &runs[..2]);
+    history.recover().unwrap();
+    let kept = history.runs(&lobby(), time(0), time(i64::MAX)).unwrap();
+    assert_eq!(&kept[..2], &runs[..2]);
+    assert_eq!(kept[2].last, moment(9_000_000, 9_000_000));
+}
+
+#[test]
+fn windows_after_a_reload_begin_where_the_user_and_the_state_were_last_seen() {
+    let (_folder, history) = fresh();
+    let began = time(0);
+    history.begin(&lobby(), began).unwrap();
+    let mut channel = Channel::begin(lobby(), Duration::from_secs(9), began, None);
+    let mut see = |at: i64, total: u64, state: Option<u8>| -> Recorded {
+        let listed = state.map(|n| Occupant { user: ada(), state: Shown::Value(State::new(n.into())) });
+        let seen = Observation::new(moment(at, at + 5), total, Some(listed.into_iter().collect())).unwrap();
+        let changes = channel.observe(&seen).unwrap().unwrap();
+        let recorded = history.commit(&[Entry { channel: lobby(), changes }]).unwrap();
+        channel = Channel::resume(lobby(), channel.gap_after, history.checkpoint(&lobby()).unwrap().unwrap());
+        recorded.into_iter().next().unwrap()
+    };
+    // Lists that are cut say nothing of others, so each of these is about this user alone.
+    assert_eq!(see(100, 9, Some(1)).kind, EventKind::Present);
+    assert_eq!(see(200, 9, Some(2)).window, Window { not_before: Some(time(100)), not_after: time(205) });
+    assert_eq!(see(300, 9, Some(3)).window, Window { not_before: Some(time(200)), not_after: time(305) });
+    let left = see(400, 0, None);
+    assert_eq!(left.window, Window { not_before: Some(time(300)), not_after: time(405) });
+    assert_eq!(left.state, Shown::Value(State::new(3.into())));
+}
+
+#[test]
+fn lists_over_many_events_are_whole_wherever_they_begin_and_end() {
+    let (_folder, history) = fresh();
+    let channels = [channel_name(0), channel_name(1)];
+    for channel in &channels {
+        history.begin(channel, time(0)).unwrap();
+    }
+    // One channel is committed long after the other saw its events: ids do not follow the time.
+    let entries = |n: u64| {
+        let user = UserId::new(&n.to_string()).unwrap();
+        [arrival(&channels[0], &user, n), {
+            let mut late = arrival(&channels[1], &user, n);
+            late.changes.events[0].window = Window {
+                not_before: Some(time(0)),
+                not_after: time(i64::try_from(3000 - n).unwrap() * 1_000_000),
+            };
+            late
+        }]
+    };
+    let mut recorded = Vec::new();
+    for start in (1..2500).step_by(500) {
+        let entries: Vec<Entry> = (start..start + 500).flat_map(entries).collect();
+        recorded.extend(history.commit(&entries).unwrap());
+    }
+    assert_eq!(recorded.len(), 5000);
+    let check = |kept: &[Recorded]| {
+        for step in 0..13 {
+            let (from, to) = (Some(time(step * 250_000_000)), Some(time((step + 1) * 250_000_000)));
+            for span in [(from, to), (from, None), (None, to)] {
+                let query = EventQuery { from: span.0, to: span.1, ..EventQuery::default() };
+                let expected: Vec<_> =
+                    kept.iter().filter(|event| in_span(event.window, span)).cloned().collect();
+                assert!(all_events(history.as_ref(), &query, 1000) == expected, "{span:?}");
+                let query = EventQuery { channel: Some(channels[0].clone()), ..query };
+                let expected: Vec<_> =
+                    expected.into_iter().filter(|event| event.channel == channels[0]).collect();
+                assert!(all_events(history.as_ref(), &query, 1000) == expected, "{span:?} of one channel");
+            }
+        }
+    };
+    check(&recorded);
+    while history.expire(time(600_000_000), 700).unwrap() {}
+    let expired = usize::try_from(history.event_ids().unwrap().1).unwrap();
+    assert_eq!(expired, recorded.iter().take_while(|e| e.window.not_after < time(600_000_000)).count());
+    check(&recorded[expired..]);
+}
+
+#[test]
 fn a_mark_of_an_earlier_start_proves_nothing() {
     let (_folder, history) = fresh();
     history.begin(&[lobby()], time(0)).unwrap();
     history.commit(&[arrival(&lobby(), &ada(), 1)]).unwrap();
-    history.mark(&Mark { floor: time(2_000_000), ..Mark::default() }).unwrap();
+    let others = vec![(lobby(), moment(2_000_000, 2_001_000))];
+    history.mark(&Mark { floor: time(9_000_000), others, ..Mark::default() }).unwrap();
     history.recover().unwrap();
+    // The wall clock of the next start is behind.
     let again = moment(5_000_000, 5_001_000);
     let run = Run { first: again, last: again, widest: Duration::ZERO, occupancy: 1, grade: Grade::Complete };
     let gaps = vec![Gap::open(time(2_000_000), GapReason::Crashed).closed(again.latest)];
     let changes = Changes { run: Some(run), gaps, ..Changes::default() };
     history.commit(&[Entry { channel: lobby(), changes }]).unwrap();
-    history.mark(&Mark { floor: time(3_000_000), ..Mark::default() }).unwrap();
+    assert_eq!(history.channel(&lobby()).unwrap().unwrap().run, Some(run));
     assert_eq!(history.recover().unwrap(), 1);
     let runs = history.runs(&lobby(), time(0), time(i64::MAX)).unwrap();
     assert_eq!(

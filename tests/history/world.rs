@@ -51,9 +51,12 @@ pub(crate) enum Step {
 pub(crate) type Happening = (usize, u8, Step);
 
 fn sight() -> impl Strategy<Value = Sight> {
+    // States are asked for in all of a list or in nothing of it.
     let users = || {
-        proptest::collection::btree_map(0..USERS, 0u8..4, 0..=USERS as usize)
-            .prop_map(|users| users.into_iter().collect::<Vec<_>>())
+        let users = proptest::collection::btree_map(0..USERS, 1u8..4, 0..=usize::from(USERS));
+        (users, proptest::bool::weighted(0.8)).prop_map(|(users, states)| {
+            users.into_iter().map(|(user, state)| (user, if states { state } else { 0 })).collect::<Vec<_>>()
+        })
     };
     prop_oneof![
         6 => users().prop_map(Sight::Complete),

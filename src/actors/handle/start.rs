@@ -18,14 +18,20 @@ use crate::actors::seat::Seat;
 use crate::actors::source::Source;
 use crate::actors::supervisor::{Supervisor, SupervisorParts};
 use crate::actors::watchlist::Watchlist;
-use crate::domain::names::GroupName;
+use crate::domain::channel::Changes;
+use crate::domain::gap::{Gap, GapReason};
+use crate::domain::names::{ChannelName, GroupName};
 use crate::domain::plan::Limits;
+use crate::domain::time::Time;
 use crate::domain::watch::{Policies, Target};
-use crate::history::{History, HistoryError};
+use crate::history::{Entry, History, HistoryError};
 use crate::states::States;
 
 /// Commits that a slow listener may be behind before it must read on from the history.
 const COMMITS_KEPT: usize = 1024;
+
+/// Gaps are read in pages of so many.
+const GAPS: usize = 1000;
 
 /// What adsum does.
 #[derive(Clone, Debug)]
@@ -80,8 +86,10 @@ pub enum StartError {
 /// [`StartError`].
 pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError> {
     let history = Arc::clone(&parts.history);
-    let added = tokio::task::spawn_blocking(move || recover(&*history)).await;
-    let added = added.map_err(|_| StartError::Interrupted)??;
+    let (targets, groups) = (settings.targets, settings.groups.clone());
+    let now = parts.clock.now();
+    let watchlist = tokio::task::spawn_blocking(move || recover(&*history, targets, &groups, now)).await;
+    let watchlist = watchlist.map_err(|_| StartError::Interrupted)??;
     let registry = Registry::default();
     let committed = broadcast::Sender::new(COMMITS_KEPT);
     let health = Arc::new(watch::Sender::new(None));
@@ -106,7 +114,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         policies: settings.policies,
         groups: settings.groups,
         discover_interval: settings.discover_interval,
-        watchlist: Watchlist::new(settings.targets, added),
+        watchlist,
         registry: registry.clone(),
         states: Arc::clone(&parts.states),
         recorder,
@@ -126,12 +134,48 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
     })
 }
 
-/// Notices a crash, and reads what the API had watched.
-fn recover(history: &dyn History) -> Result<Vec<Target>, StartError> {
+/// Notices a crash, reads what the API had watched, and ends the watches that nobody wants any more.
+fn recover(
+    history: &dyn History,
+    configured: Vec<Target>,
+    groups: &[GroupName],
+    now: Time,
+) -> Result<Watchlist, StartError> {
     let crashed = history.recover()?;
     if crashed > 0 {
         info!(channels = crashed, "adsum ended without stopping; the gap is recorded as crashed");
     }
-    let watches = history.watches()?;
-    watches.into_iter().map(|text| Target::new(&text).map_err(|_| StartError::Watch(text))).collect()
+    let watches = history.watches()?.into_iter();
+    let added = watches.map(|text| Target::new(&text).map_err(|_| StartError::Watch(text)));
+    let watchlist = Watchlist::new(configured, added.collect::<Result<_, _>>()?);
+    // Which channels a group means is not known yet.
+    if groups.is_empty() {
+        end_unwanted(history, &watchlist, now)?;
+    }
+    Ok(watchlist)
+}
+
+/// A channel that was watched when adsum ended, and is not meant any more, was stopped up to now and is unwatched from
+/// now on.
+fn end_unwanted(history: &dyn History, watchlist: &Watchlist, now: Time) -> Result<(), HistoryError> {
+    let mut after = None;
+    loop {
+        let open = history.gaps(None, (Some(now), None), after.as_ref(), GAPS)?;
+        let more = open.len() >= GAPS;
+        after = open.last().map(|(channel, gap)| (gap.from, channel.clone()));
+        let lasts = |gap: &Gap| gap.to.is_none() && !gap.users_only && gap.reason != GapReason::Unwatched;
+        let unwanted = open.into_iter().filter(|(channel, gap)| lasts(gap) && !watchlist.means(channel));
+        let entries: Vec<Entry> = unwanted.map(|(channel, gap)| unwatched(channel, gap, now)).collect();
+        if !entries.is_empty() {
+            history.commit(&entries)?;
+        }
+        if !more {
+            return Ok(());
+        }
+    }
+}
+
+fn unwatched(channel: ChannelName, gap: Gap, now: Time) -> Entry {
+    let gaps = vec![gap.closed(now), Gap::open(now, GapReason::Unwatched)];
+    Entry { channel, changes: Changes { gaps, ..Changes::default() } }
 }

@@ -154,10 +154,9 @@ const RUN: &str = "INSERT INTO runs (channel_id, first_latest, first_earliest, l
 const GAP: &str = "INSERT INTO gaps (channel_id, began, users_only, ended, reason) VALUES (?1, ?2, ?3, ?4, ?5) \
     ON CONFLICT (channel_id, began, users_only) DO UPDATE SET ended = excluded.ended, reason = excluded.reason";
 
-const CHANNEL: &str = "UPDATE channels SET last_seq = ?2, \
-    complete_earliest = coalesce(?3, complete_earliest), complete_latest = coalesce(?4, complete_latest), \
-    shown_earliest = coalesce(?5, shown_earliest), shown_latest = coalesce(?6, shown_latest), \
-    observed_since = coalesce(observed_since, ?7), complete_since = coalesce(complete_since, ?8) WHERE id = ?1";
+const CHANNEL: &str = "UPDATE channels SET last_seq = ?2, complete_earliest = ?3, complete_latest = ?4, \
+    shown_earliest = ?5, shown_latest = ?6, observed_since = coalesce(observed_since, ?7), \
+    complete_since = coalesce(complete_since, ?8) WHERE id = ?1";
 
 impl<'tx> Statements<'tx> {
     fn new(tx: &'tx Transaction<'_>) -> Result<Self> {
