@@ -177,7 +177,7 @@ impl ChannelActor {
         {
             self.commit(Commit::Gap(changes), ctx);
         }
-        let gap_after = self.live.policy.gap_after;
+        let gap_after = self.live.policy.read().gap_after;
         let left = gap_after.saturating_sub(now.since(last));
         // Just after the moment at which it opens; while one lasts, now and then.
         let wait = if left.is_zero() { gap_after } else { left + Duration::from_millis(1) };

@@ -75,8 +75,8 @@ impl Counters {
 pub struct Live {
     /// Its name.
     pub name: ChannelName,
-    /// How it is watched.
-    pub policy: Policy,
+    /// How it is watched; a configuration that is read again may change it.
+    pub policy: RwLock<Policy>,
     /// As of its last committed observation.
     pub channel: RwLock<Channel>,
     /// What came of its polls.

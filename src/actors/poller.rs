@@ -324,7 +324,7 @@ impl Handler<Watch> for Poller {
         let now = self.parts.clock.now();
         let last = live.channel.read().last();
         let not_before = last.map_or(now, |last| last.latest.plus(self.parts.limits.cache_ttl));
-        self.plan.watch(&live.name, live.policy, now, not_before);
+        self.plan.watch(&live.name, *live.policy.read(), now, not_before);
         self.channels.insert(live.name.clone(), (live, channel));
         self.come_back(ctx);
     }

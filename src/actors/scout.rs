@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::prelude::*;
+use parking_lot::RwLock;
 use tracing::warn;
 
 use super::poller::PollerParts;
@@ -13,6 +14,9 @@ use super::source::HereNow;
 use super::supervisor::{Child, Found, Supervisor};
 use crate::domain::names::{ChannelName, GroupName};
 use crate::domain::time::Moment;
+
+/// Groups whose channels are watched; a configuration that is read again may change them.
+pub type Groups = Arc<RwLock<Vec<GroupName>>>;
 
 /// What a scout needs; kept by the supervisor to make another.
 #[derive(Clone)]
@@ -23,8 +27,8 @@ pub struct ScoutParts {
     pub every: Duration,
     /// Whether there are patterns now.
     pub patterns: Arc<AtomicBool>,
-    /// The groups.
-    pub groups: Vec<GroupName>,
+    /// The groups now.
+    pub groups: Groups,
     /// Who hears of it.
     pub supervisor: Addr<Supervisor>,
 }
@@ -47,7 +51,8 @@ impl Scout {
             if parts.patterns.load(Ordering::Relaxed) {
                 discover(&parts).await;
             }
-            for group in &parts.groups {
+            let groups = parts.groups.read().clone();
+            for group in &groups {
                 resolve(&parts, group).await;
             }
         };

@@ -20,7 +20,7 @@ use super::keeper::Keeper;
 use super::live::{Counters, Live, Registry};
 use super::poller::{Halt, Poller, PollerParts, Watch};
 use super::recorder::{Recorder, RecorderParts};
-use super::scout::{Scout, ScoutParts};
+use super::scout::{Groups, Scout, ScoutParts};
 use super::seat::{Obituary, Seat};
 use super::watchlist::{Difference, Watchlist};
 use crate::domain::channel::Channel;
@@ -63,7 +63,7 @@ pub struct SupervisorParts {
     /// How channels are watched.
     pub policies: Policies,
     /// Groups whose channels are watched.
-    pub groups: Vec<GroupName>,
+    pub groups: Groups,
     /// How often patterns and groups are looked at.
     pub discover_interval: Duration,
     /// What is watched.
@@ -129,6 +129,18 @@ pub enum Retarget {
     Add(Target),
     /// Watch it no longer.
     Remove(Target),
+}
+
+/// The configuration was read again.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Reconfigure {
+    /// What it wants watched.
+    pub targets: Vec<Target>,
+    /// Groups whose channels it wants watched.
+    pub groups: Vec<GroupName>,
+    /// How channels are watched.
+    pub policies: Policies,
 }
 
 /// The targets of the configuration, those of the API, and the groups.
@@ -199,7 +211,7 @@ impl Supervisor {
                     poller: self.parts.poller.clone(),
                     every: self.parts.discover_interval,
                     patterns: Arc::clone(&self.patterns),
-                    groups: self.parts.groups.clone(),
+                    groups: Arc::clone(&self.parts.groups),
                     supervisor: ctx.address(),
                 };
                 Scout::new(parts, obituary).start();
@@ -255,7 +267,7 @@ impl Supervisor {
             return;
         }
         let live = Arc::new(Live {
-            policy: self.parts.policies.of(&name),
+            policy: self.parts.policies.of(&name).into(),
             channel: channel.into(),
             polls: Counters::default(),
             name: name.clone(),
@@ -418,12 +430,32 @@ impl Handler<Retarget> for Supervisor {
     }
 }
 
+impl Handler<Reconfigure> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, new: Reconfigure, ctx: &mut Self::Context) {
+        self.parts.policies = new.policies;
+        let difference = self.parts.watchlist.configure(new.targets, &new.groups);
+        *self.parts.groups.write() = new.groups;
+        self.follow(difference, ctx);
+        for (name, channel) in &self.channels {
+            let Some(live) = self.parts.registry.get(name) else { continue };
+            let policy = self.parts.policies.of(name);
+            if *live.policy.read() != policy {
+                *live.policy.write() = policy;
+                live.channel.write().gap_after = policy.gap_after;
+                self.poll(live, channel.clone(), ctx);
+            }
+        }
+    }
+}
+
 impl Handler<GetTargets> for Supervisor {
     type Result = MessageResult<GetTargets>;
 
     fn handle(&mut self, _: GetTargets, _: &mut Self::Context) -> Self::Result {
         let (configured, added) = self.parts.watchlist.targets();
-        MessageResult((configured.to_vec(), added.to_vec(), self.parts.groups.clone()))
+        MessageResult((configured.to_vec(), added.to_vec(), self.parts.groups.read().clone()))
     }
 }
 

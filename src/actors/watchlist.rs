@@ -106,6 +106,24 @@ impl Watchlist {
         })
     }
 
+    /// Takes the targets and groups of a configuration that was read again.
+    pub fn configure(&mut self, configured: Vec<Target>, groups: &[GroupName]) -> Difference {
+        self.configured = configured;
+        let named: Vec<ChannelName> = self.configured.iter().filter_map(Target::channel).cloned().collect();
+        let begin = named.iter().filter(|name| self.want(name, Account::Configuration)).cloned().collect();
+        let named: BTreeSet<ChannelName> = named.into_iter().collect();
+        let mut end = self.end_for(&Account::Configuration, |name| named.contains(name)).end;
+        let patterns: Vec<Pattern> = self.patterns().cloned().collect();
+        let matches = |name: &ChannelName| patterns.iter().any(|pattern| pattern.matches(name));
+        end.extend(self.end_for(&Account::Discovery, matches).end);
+        let accounts = self.wanted.values().flatten();
+        let gone = accounts.filter(|account| matches!(account, Account::Group(group) if !groups.contains(group)));
+        for account in gone.cloned().collect::<BTreeSet<_>>() {
+            end.extend(self.end_for(&account, |_| false).end);
+        }
+        Difference { begin, end }
+    }
+
     /// Adds a target of the API's.
     pub fn add(&mut self, target: &Target) -> Difference {
         if !self.added.contains(target) {
@@ -212,6 +230,17 @@ mod tests {
         assert_eq!(list.discovered(&[], nobody).end, [name("room.1")]);
         assert_eq!(list.discovered(&[name("room.1")], nobody).begin, [name("room.1")], "it comes back");
         assert_eq!(list.remove(&target("room.*")).end, Vec::<ChannelName>::new());
+    }
+
+    #[test]
+    fn a_configuration_that_is_read_again_begins_and_ends_only_what_differs() {
+        let group = GroupName::new("g").unwrap();
+        let mut list = Watchlist::new(vec![target("lobby"), target("hall"), target("room.*")], vec![target("hall")]);
+        list.discovered(&[name("room.1")], |_| false);
+        list.grouped(&group, &[name("a")]);
+        let found = list.configure(vec![target("lobby"), target("new")], &[]);
+        assert_eq!(found.begin, [name("new")]);
+        assert_eq!(found.end, [name("room.1"), name("a")], "the API wants the hall");
     }
 
     #[test]

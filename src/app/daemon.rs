@@ -1,16 +1,19 @@
 //! `adsum run`: the daemon.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use tracing::{info, warn};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+use tracing::{error, info, warn};
 
 use super::lock::Lock;
 use super::{parts, until};
 use crate::actors::clock::Clock;
 use crate::actors::handle::{self, Adsum, Parts};
 use crate::api::{Api, ApiHandle, ApiSettings};
-use crate::config::Config;
+use crate::config::{Config, Findings};
 use crate::history::History;
 use crate::history::sqlite::Sqlite;
 use crate::pubnub::Client;
@@ -19,21 +22,36 @@ use crate::states::States;
 /// A running daemon: its moving parts and its API.
 pub struct Daemon {
     adsum: Adsum,
+    client: Client,
+    config: Config,
     api: ApiHandle,
-    address: std::net::SocketAddr,
-    serving: tokio::task::JoinHandle<std::io::Result<()>>,
+    address: SocketAddr,
+    serving: JoinHandle<std::io::Result<()>>,
     _lock: Lock,
 }
 
-/// Runs the daemon until a signal stops it.
+/// Runs the daemon until a signal stops it. `reload` reads the configuration again when a SIGHUP asks for it.
 ///
 /// # Errors
 /// It cannot start, cannot go on, or cannot stop in order.
-pub async fn run(config: Config) -> anyhow::Result<()> {
-    let mut daemon = Daemon::start(&config).await?;
+pub async fn run(config: Config, reload: impl Fn() -> Result<Config, Findings>) -> anyhow::Result<()> {
+    let mut daemon = Daemon::start(config).await?;
     println!("adsum: http://{}/v1", daemon.address());
-    daemon.wait().await?;
-    daemon.stop().await
+    let mut hangup = signal(SignalKind::hangup()).context("signals cannot be caught")?;
+    let mut secrets = tokio::time::interval(parts::SECRETS_EVERY);
+    loop {
+        tokio::select! {
+            ended = daemon.wait() => {
+                ended?;
+                return daemon.stop().await;
+            }
+            _ = hangup.recv() => match reload() {
+                Ok(config) => daemon.reconfigure(config).await?,
+                Err(findings) => error!(%findings, "the configuration was read again and is refused; nothing changes"),
+            },
+            _ = secrets.tick() => daemon.read_secrets_again(),
+        }
+    }
 }
 
 impl Daemon {
@@ -41,13 +59,12 @@ impl Daemon {
     ///
     /// # Errors
     /// The history is in use or unreadable, or the API cannot listen. Nothing is left running.
-    pub async fn start(config: &Config) -> anyhow::Result<Self> {
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
         let lock = Lock::take(&config.history.path)?;
-        let client = Client::new(parts::client_config(config)?)?;
-        let address = client.channel_budget().saturating_sub(parts::TOKEN_ROOM);
-        let settings = parts::settings(config, address)?;
-        let (history, states) = open(config).await?;
-        let source = Arc::new(client);
+        let client = Client::new(parts::client_config(&config)?)?;
+        let settings = parts::settings(&config, client.channel_budget())?;
+        let (history, states) = open(&config).await?;
+        let source = Arc::new(client.clone());
         let adsum =
             handle::start(settings, Parts { source, history, states, clock: Clock::system() }).await?;
         let listen = config.server.listen;
@@ -62,7 +79,33 @@ impl Daemon {
         };
         info!(address = %api.local_addr(), "serving");
         let (address, handle) = (api.local_addr(), api.handle());
-        Ok(Self { adsum, api: handle, address, serving: tokio::task::spawn_local(api.run()), _lock: lock })
+        let serving = tokio::task::spawn_local(api.run());
+        Ok(Self { adsum, client, config, api: handle, address, serving, _lock: lock })
+    }
+
+    /// Takes a configuration that was read again: what is watched and how, and the token. Channels that stay have no
+    /// gap. Everything else waits for a restart, and the log says so.
+    async fn reconfigure(&mut self, config: Config) -> anyhow::Result<()> {
+        let settings = parts::settings(&config, 0)?;
+        self.adsum.reconfigure(settings.targets, settings.groups, settings.policies).await?;
+        self.client.set_auth_token(config.pubnub.auth_token.as_ref().map(|token| token.value().clone()));
+        if parts::fixed(&config) != parts::fixed(&self.config) {
+            warn!("only [watch] and the token are taken while adsum runs; the rest of the change waits for a restart");
+        }
+        info!("the configuration was read again");
+        self.config = config;
+        Ok(())
+    }
+
+    /// Tokens live 30 days at most, so their file is looked at again and again.
+    fn read_secrets_again(&mut self) {
+        match self.config.read_secrets_again() {
+            Ok(config) => {
+                self.client.set_auth_token(config.pubnub.auth_token.as_ref().map(|token| token.value().clone()));
+                self.config = config;
+            }
+            Err(error) => warn!(%error, "the secrets stay as they are"),
+        }
     }
 
     /// The way to the record.
@@ -71,7 +114,7 @@ impl Daemon {
     }
 
     /// Where the API listens.
-    pub fn address(&self) -> std::net::SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 

@@ -31,7 +31,10 @@ pub fn client_config(config: &Config) -> Result<ClientConfig, Findings> {
     Ok(client)
 }
 
-/// What the actors need. `address` is how many bytes the names of one request may take.
+/// A token's length in the address varies as tokens are replaced; this much is left for a longer one.
+const TOKEN_ROOM: usize = 2048;
+
+/// What the actors need. `address` is how many bytes of a request's address are left for names.
 ///
 /// # Errors
 /// A name that the configuration let pass and the domain does not: that would be a mistake in adsum.
@@ -51,7 +54,7 @@ pub fn settings(config: &Config, address: usize) -> anyhow::Result<Settings> {
         discover_interval: config.watch.discover_interval,
         limits: Limits {
             channels: usize::try_from(config.pubnub.channels_per_request).unwrap_or(usize::MAX),
-            address,
+            address: address.saturating_sub(TOKEN_ROOM),
             users: USERS_PER_REQUEST,
             cache_ttl: config.pubnub.cache_ttl,
         },
@@ -87,8 +90,12 @@ pub fn origin_settings(config: &Config) -> OriginSettings {
     }
 }
 
-/// A token's length in the address varies as tokens are replaced; this much is left for a longer one.
-pub const TOKEN_ROOM: usize = 2048;
+/// What cannot change while adsum runs, as text to compare. Secrets are not in it.
+pub fn fixed(config: &Config) -> String {
+    let mut pubnub = config.pubnub.clone();
+    pubnub.auth_token = None;
+    format!("{pubnub:?} {:?} {:?} {:?}", config.history, config.state, config.server.listen)
+}
 
 /// How often a secret file is looked at.
 pub const SECRETS_EVERY: Duration = Duration::from_secs(10);

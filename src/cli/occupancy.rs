@@ -12,7 +12,7 @@ const COLUMNS: [Column; 6] = [
     ("START (UTC)", "start", Kind::Time),
     ("MIN", "min", Kind::Text),
     ("MAX", "max", Kind::Text),
-    ("MEAN", "mean", Kind::Text),
+    ("MEAN", "mean", Kind::Mean),
     ("LAST", "last", Kind::Text),
     ("OBSERVED", "observed", Kind::Share),
 ];

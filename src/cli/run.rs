@@ -27,7 +27,8 @@ pub(super) struct DaemonFlags {
 
 /// Watch channels, keep the record, answer questions
 ///
-/// Runs until Ctrl-C or SIGTERM. `adsum check` says beforehand what it would do and cost.
+/// Runs until Ctrl-C or SIGTERM; SIGHUP reads the configuration again. `adsum check` says beforehand what it would do and
+/// cost.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   adsum run --config adsum.toml
@@ -57,8 +58,11 @@ impl DaemonFlags {
 
 impl Run {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let config = self.flags.load()?;
-        config.subscribe_key()?;
-        Ok(crate::app::run(config).await?)
+        let load = || {
+            let config = self.flags.load()?;
+            config.subscribe_key()?;
+            Ok::<_, Findings>(config)
+        };
+        Ok(crate::app::run(load()?, load).await?)
     }
 }

@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use super::table::{Cell, Table};
 use super::terminal::Tone;
-use crate::config::duration;
 
 /// What a field of an answer means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +30,8 @@ pub(super) enum Kind {
     Seconds,
     /// A share from 0 to 1.
     Share,
+    /// A mean.
+    Mean,
 }
 
 /// A column: its heading, the field of each item (`a.b` for a field of a field) and what it means.
@@ -78,6 +79,7 @@ pub(super) fn sentence(value: &Value, kind: Kind) -> String {
         Kind::Range => range(value, text),
         Kind::Seconds => range(value, seconds),
         Kind::Share => value.as_f64().map(share),
+        Kind::Mean => mean(value),
     };
     shown.unwrap_or_else(|| if kind == Kind::Json { value.to_string() } else { text(value) })
 }
@@ -139,7 +141,24 @@ fn range(value: &Value, show: fn(&Value) -> String) -> Option<String> {
 
 fn seconds(value: &Value) -> String {
     let seconds = value.as_f64().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    seconds.map_or_else(|| text(value), duration::text)
+    seconds.map_or_else(|| text(value), span)
+}
+
+/// A span for people: `3.001s`, `21.0s`, `4m05s`, `3h02m`, `5d03h`.
+fn span(span: Duration) -> String {
+    let seconds = span.as_secs();
+    match seconds {
+        0..10 => format!("{}s", (span.as_secs_f64() * 1000.0).round() / 1000.0),
+        10..60 => format!("{:.1}s", span.as_secs_f64()),
+        60..3_600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{}h{:02}m", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{}d{:02}h", seconds / 86_400, seconds / 3_600 % 24),
+    }
+}
+
+/// A mean: two decimals say enough.
+fn mean(value: &Value) -> Option<String> {
+    value.as_f64().map(|mean| format!("{mean:.2}"))
 }
 
 /// `98.5 %`. Never rounded up to a full 100: that would state more than was seen.

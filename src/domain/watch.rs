@@ -34,6 +34,14 @@ impl Target {
         }
     }
 
+    /// The channel, if it is one.
+    pub fn channel(&self) -> Option<&ChannelName> {
+        match self {
+            Self::Channel(name) => Some(name),
+            Self::Pattern(_) => None,
+        }
+    }
+
     /// Whether the channel is meant.
     pub fn matches(&self, channel: &ChannelName) -> bool {
         match self {

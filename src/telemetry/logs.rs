@@ -31,7 +31,8 @@ pub struct LogFilterError {
 pub fn start_logs(verbosity: Verbosity) -> Result<(), LogFilterError> {
     let default = match verbosity {
         Verbosity::Warn => "warn",
-        Verbosity::Info => "info",
+        // Servers start without a word: adsum says itself what it serves.
+        Verbosity::Info => "info,actix_server=warn",
     };
     let text = std::env::var(VARIABLE).ok().filter(|text| !text.is_empty());
     let filter = EnvFilter::try_new(text.as_deref().unwrap_or(default))

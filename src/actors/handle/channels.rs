@@ -35,7 +35,7 @@ impl Adsum {
 
 fn of_live(live: &Live) -> ChannelNow {
     let channel = live.channel.read();
-    ChannelNow { policy: Some(live.policy), polls: live.polls.read(), ..of_channel(&channel) }
+    ChannelNow { policy: Some(*live.policy.read()), polls: live.polls.read(), ..of_channel(&channel) }
 }
 
 fn of_channel(channel: &Channel) -> ChannelNow {

@@ -112,7 +112,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
     };
     let supervisor = Supervisor::new(SupervisorParts {
         policies: settings.policies,
-        groups: settings.groups,
+        groups: Arc::new(settings.groups.into()),
         discover_interval: settings.discover_interval,
         watchlist,
         registry: registry.clone(),

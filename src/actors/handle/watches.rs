@@ -1,8 +1,9 @@
 //! What is watched, and changing it.
 
 use super::{Adsum, AskError, WatchItem};
-use crate::actors::supervisor::{GetTargets, Retarget};
-use crate::domain::watch::Target;
+use crate::actors::supervisor::{GetTargets, Reconfigure, Retarget};
+use crate::domain::names::GroupName;
+use crate::domain::watch::{Policies, Target};
 
 impl Adsum {
     /// Everything that is watched on the configuration's or the API's account, in order.
@@ -26,6 +27,20 @@ impl Adsum {
             .collect();
         items.sort_unstable();
         Ok(items)
+    }
+
+    /// Takes what a configuration that was read again wants watched, and how. Channels that stay have no gap.
+    ///
+    /// # Errors
+    /// [`AskError::Stopping`].
+    pub async fn reconfigure(
+        &self,
+        targets: Vec<Target>,
+        groups: Vec<GroupName>,
+        policies: Policies,
+    ) -> Result<(), AskError> {
+        let new = Reconfigure { targets, groups, policies };
+        self.supervisor.send(new).await.map_err(|_| AskError::Stopping)
     }
 
     /// Watches a channel or pattern from now on, also after a restart. Whether it is new.

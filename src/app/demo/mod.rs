@@ -59,7 +59,7 @@ impl Demo {
         let (origin_address, handle) = (origin.local_addr(), origin.handle());
         let serving = tokio::task::spawn_local(origin.run());
         let listen = options.listen.unwrap_or_else(|| free(defaults.server.listen));
-        let daemon = Daemon::start(&config(&data, origin_address, listen)?).await?;
+        let daemon = Daemon::start(config(&data, origin_address, listen)?).await?;
         let crowd = Crowd::start(&format!("http://{origin_address}"), SUBSCRIBE_KEY)?;
         Ok(Self { daemon, origin: handle, origin_address, serving, crowd, data, temporary })
     }
