@@ -117,7 +117,8 @@ impl Watchlist {
         let matches = |name: &ChannelName| patterns.iter().any(|pattern| pattern.matches(name));
         end.extend(self.end_for(&Account::Discovery, matches).end);
         let accounts = self.wanted.values().flatten();
-        let gone = accounts.filter(|account| matches!(account, Account::Group(group) if !groups.contains(group)));
+        let gone =
+            accounts.filter(|account| matches!(account, Account::Group(group) if !groups.contains(group)));
         for account in gone.cloned().collect::<BTreeSet<_>>() {
             end.extend(self.end_for(&account, |_| false).end);
         }
@@ -235,7 +236,8 @@ mod tests {
     #[test]
     fn a_configuration_that_is_read_again_begins_and_ends_only_what_differs() {
         let group = GroupName::new("g").unwrap();
-        let mut list = Watchlist::new(vec![target("lobby"), target("hall"), target("room.*")], vec![target("hall")]);
+        let mut list =
+            Watchlist::new(vec![target("lobby"), target("hall"), target("room.*")], vec![target("hall")]);
         list.discovered(&[name("room.1")], |_| false);
         list.grouped(&group, &[name("a")]);
         let found = list.configure(vec![target("lobby"), target("new")], &[]);

@@ -90,7 +90,9 @@ impl Daemon {
         self.adsum.reconfigure(settings.targets, settings.groups, settings.policies).await?;
         self.client.set_auth_token(config.pubnub.auth_token.as_ref().map(|token| token.value().clone()));
         if parts::fixed(&config) != parts::fixed(&self.config) {
-            warn!("only [watch] and the token are taken while adsum runs; the rest of the change waits for a restart");
+            warn!(
+                "only [watch] and the token are taken while adsum runs; the rest of the change waits for a restart"
+            );
         }
         info!("the configuration was read again");
         self.config = config;
@@ -101,7 +103,8 @@ impl Daemon {
     fn read_secrets_again(&mut self) {
         match self.config.read_secrets_again() {
             Ok(config) => {
-                self.client.set_auth_token(config.pubnub.auth_token.as_ref().map(|token| token.value().clone()));
+                self.client
+                    .set_auth_token(config.pubnub.auth_token.as_ref().map(|token| token.value().clone()));
                 self.config = config;
             }
             Err(error) => warn!(%error, "the secrets stay as they are"),

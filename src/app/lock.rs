@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 
 /// Held as long as this adsum works on the history.
 #[derive(Debug)]
-pub struct Lock {
+pub(super) struct Lock {
     _file: File,
 }
 
@@ -16,7 +16,7 @@ impl Lock {
     ///
     /// # Errors
     /// Another adsum holds it, or the folder cannot be written.
-    pub fn take(history: &Path) -> anyhow::Result<Self> {
+    pub(super) fn take(history: &Path) -> anyhow::Result<Self> {
         if let Some(folder) = history.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             fs::create_dir_all(folder)
                 .with_context(|| format!("the data folder {} cannot be made", folder.display()))?;

@@ -38,7 +38,7 @@ const TOKEN_ROOM: usize = 2048;
 ///
 /// # Errors
 /// A name that the configuration let pass and the domain does not: that would be a mistake in adsum.
-pub fn settings(config: &Config, address: usize) -> anyhow::Result<Settings> {
+pub(super) fn settings(config: &Config, address: usize) -> anyhow::Result<Settings> {
     let groups = config
         .watch
         .groups
@@ -78,7 +78,7 @@ fn policy(watching: Watching) -> Policy {
 }
 
 /// What the embedded origin needs.
-pub fn origin_settings(config: &Config) -> OriginSettings {
+pub(super) fn origin_settings(config: &Config) -> OriginSettings {
     let origin = &config.origin;
     OriginSettings {
         listen: origin.listen,
@@ -91,11 +91,11 @@ pub fn origin_settings(config: &Config) -> OriginSettings {
 }
 
 /// What cannot change while adsum runs, as text to compare. Secrets are not in it.
-pub fn fixed(config: &Config) -> String {
+pub(super) fn fixed(config: &Config) -> String {
     let mut pubnub = config.pubnub.clone();
     pubnub.auth_token = None;
     format!("{pubnub:?} {:?} {:?} {:?}", config.history, config.state, config.server.listen)
 }
 
 /// How often a secret file is looked at.
-pub const SECRETS_EVERY: Duration = Duration::from_secs(10);
+pub(super) const SECRETS_EVERY: Duration = Duration::from_secs(10);

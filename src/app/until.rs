@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::warn;
 
 /// An orderly stop may take so long.
-pub const STOP_WITHIN: Duration = Duration::from_secs(4);
+pub(super) const STOP_WITHIN: Duration = Duration::from_secs(4);
 
 /// Waits for SIGINT (Ctrl-C) or SIGTERM.
 ///
@@ -28,7 +28,7 @@ pub async fn signalled() -> anyhow::Result<()> {
 ///
 /// # Errors
 /// It took too long, or a second signal forced the end. What was not recorded then is told as after a crash.
-pub async fn stop(orderly: impl Future<Output = ()>) -> anyhow::Result<()> {
+pub(super) async fn stop(orderly: impl Future<Output = ()>) -> anyhow::Result<()> {
     tokio::select! {
         () = orderly => Ok(()),
         () = tokio::time::sleep(STOP_WITHIN) => bail!("the stop took longer than {STOP_WITHIN:?}"),

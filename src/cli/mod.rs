@@ -22,7 +22,6 @@ mod run;
 mod set_state;
 mod show;
 mod sse;
-mod stop;
 mod table;
 mod tail;
 mod terminal;

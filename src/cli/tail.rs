@@ -15,8 +15,8 @@ use super::json;
 use super::output::Format;
 use super::show::{Kind, cell, field};
 use super::sse::Reader;
-use super::stop;
 use super::terminal::{Terminal, print};
+use crate::app::signalled;
 
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -52,7 +52,7 @@ impl Tail {
     pub(super) async fn run(self) -> Result<(), Failure> {
         tokio::select! {
             failure = self.follow() => Err(failure),
-            stopped = stop::requested() => Ok(stopped?),
+            stopped = signalled() => Ok(stopped?),
         }
     }
 

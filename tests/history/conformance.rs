@@ -608,7 +608,7 @@ fn a_mark_proves_runs_up_to_its_floor_save_those_it_names() {
 #[test]
 fn a_mark_within_the_last_observation_takes_nothing_back() {
     let (_folder, history) = fresh();
-    history.begin(&lobby(), time(0)).unwrap();
+    history.begin(&[lobby()], time(0)).unwrap();
     history.commit(&[arrival(&lobby(), &ada(), 1)]).unwrap();
     history.mark(&Mark { floor: time(1_000_500), ..Mark::default() }).unwrap();
     let last = || history.channel(&lobby()).unwrap().unwrap().run.unwrap().last;
@@ -620,7 +620,7 @@ fn a_mark_within_the_last_observation_takes_nothing_back() {
 #[test]
 fn a_mark_is_about_the_last_run_only() {
     let (_folder, history) = fresh();
-    history.begin(&lobby(), time(0)).unwrap();
+    history.begin(&[lobby()], time(0)).unwrap();
     let runs = [1, 2, 3].map(|n| {
         let seen = moment(n * 1_000_000, n * 1_000_000 + 1000);
         Run { first: seen, last: seen, widest: Duration::ZERO, occupancy: 0, grade: Grade::Complete }
@@ -641,8 +641,8 @@ fn a_mark_is_about_the_last_run_only() {
 fn windows_after_a_reload_begin_where_the_user_and_the_state_were_last_seen() {
     let (_folder, history) = fresh();
     let began = time(0);
-    history.begin(&lobby(), began).unwrap();
-    let mut channel = Channel::begin(lobby(), Duration::from_secs(9), began, None);
+    history.begin(&[lobby()], began).unwrap();
+    let mut channel = Channel::begin(lobby(), Duration::from_secs(9), began);
     let mut see = |at: i64, total: u64, state: Option<u8>| -> Recorded {
         let listed = state.map(|n| Occupant { user: ada(), state: Shown::Value(State::new(n.into())) });
         let seen = Observation::new(moment(at, at + 5), total, Some(listed.into_iter().collect())).unwrap();
@@ -665,7 +665,7 @@ fn lists_over_many_events_are_whole_wherever_they_begin_and_end() {
     let (_folder, history) = fresh();
     let channels = [channel_name(0), channel_name(1)];
     for channel in &channels {
-        history.begin(channel, time(0)).unwrap();
+        history.begin(std::slice::from_ref(channel), time(0)).unwrap();
     }
     // One channel is committed long after the other saw its events: ids do not follow the time.
     let entries = |n: u64| {

@@ -9,10 +9,10 @@ use tracing::debug;
 use crate::pubnub::{Client, ClientConfig, Error};
 
 /// How many there are.
-pub const PEOPLE: usize = 300;
+pub(super) const PEOPLE: usize = 300;
 
 /// Where they go.
-pub const CHANNELS: [&str; 12] = [
+pub(super) const CHANNELS: [&str; 12] = [
     "lobby",
     "stage",
     "support",
@@ -75,7 +75,7 @@ impl Manner {
 }
 
 /// Everybody, until dropped.
-pub struct Crowd {
+pub(super) struct Crowd {
     _people: JoinSet<()>,
 }
 
@@ -84,7 +84,7 @@ impl Crowd {
     ///
     /// # Errors
     /// The client cannot be made.
-    pub fn start(origin: &str, subscribe_key: &str) -> anyhow::Result<Self> {
+    pub(super) fn start(origin: &str, subscribe_key: &str) -> anyhow::Result<Self> {
         let config = ClientConfig::new(subscribe_key, "crowd");
         let client = Client::new(ClientConfig { origin: origin.to_owned(), ..config })?;
         let mut people = JoinSet::new();
