@@ -247,6 +247,7 @@ pub(crate) fn kinds(text: Option<&String>) -> Result<Vec<EventKind>, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde::Deserialize;
 
     use super::*;
@@ -296,6 +297,18 @@ mod tests {
             assert_eq!(channel(path).unwrap_err().code, Code::BadName, "{path}");
         }
         assert!(matches!(name_in_path("/v1/watches/room.%2A").unwrap(), Target::Pattern(_)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_request_makes_reading_it_panic(text in "\\PC{0,40}|[a-z%&=+/.0-9A-F]{0,40}") {
+            let read = parse_query::<Some2>(&text);
+            prop_assert!(read.is_ok() || read.is_err_and(|problem| problem.code == Code::BadParameter));
+            let named = name_in_path::<ChannelName>(&text);
+            prop_assert!(named.is_ok() || named.is_err_and(|problem| problem.code == Code::BadName));
+            let cursor = after::<crate::history::VisitCursor>(Some(&text));
+            prop_assert!(cursor.is_err_and(|problem| problem.code == Code::BadCursor));
+        }
     }
 
     #[test]

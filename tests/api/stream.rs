@@ -5,6 +5,9 @@ use serde_json::Value;
 
 use crate::server::{PATIENCE, Server};
 
+/// How many come at once.
+const CROWD: usize = 1500;
+
 /// One reader's stream.
 struct Reader {
     response: Response,
@@ -111,6 +114,26 @@ async fn who_is_not_yet_known_can_be_waited_for_and_resumed() {
     assert_eq!(reader.block().await.unwrap(), "id: 0");
     server.joined("lobby", &["bob"]).await;
     assert_eq!(texts(&reader.events(1).await), ["join bob"]);
+}
+
+#[actix_web::test]
+async fn a_reader_that_does_not_read_for_a_while_loses_nothing() {
+    let server = Server::start().await;
+    server.observed("lobby").await;
+    let mut live = Reader::open(&server, "/v1/stream", None).await;
+    // More than the sockets between the two can hold.
+    let state = Some(Value::String("x".repeat(8000)));
+    for number in 0..CROWD {
+        server.enter("lobby", &format!("user {number:04}"), state.clone());
+    }
+    server.json_until("/v1/channels/lobby", |channel| channel["occupancy"] == CROWD).await;
+    let mut resumed = Reader::open(&server, "/v1/stream", Some("0")).await;
+    for reader in [&mut live, &mut resumed] {
+        let mut users: Vec<String> = reader.events(CROWD).await.into_iter().map(|(_, text)| text).collect();
+        users.sort();
+        let expected: Vec<String> = (0..CROWD).map(|number| format!("join user {number:04}")).collect();
+        assert_eq!(users, expected);
+    }
 }
 
 #[actix_web::test]

@@ -1,33 +1,15 @@
 //! Which channels are watched, and how they are.
 
 use actix_web::web::{Data, Json};
-use serde::Deserialize;
-use utoipa::IntoParams;
 
-use crate::actors::handle::Adsum;
+use super::{NoParams, PageParams};
+use crate::actors::handle::{Adsum, ChannelNow};
 use crate::api::bodies::ListBody;
 use crate::api::bodies::channel::{ChannelBody, ChannelDetailBody};
 use crate::api::pages::page;
 use crate::api::params::{self, PathName, Query};
 use crate::api::problem::Problem;
 use crate::domain::names::ChannelName;
-
-/// Which part of a list.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct PageParams {
-    /// How many items, 1 to 1000; 100 unless given.
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
-    pub(crate) limit: Option<String>,
-    /// Goes on after the last answer: its `next`.
-    pub(crate) after: Option<String>,
-}
-
-/// No parameters.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NoParams {}
 
 /// Every watched channel, in order of name.
 #[utoipa::path(
@@ -40,7 +22,7 @@ pub(crate) async fn list(
 ) -> Result<Json<ListBody<ChannelBody>>, Problem> {
     let (limit, after) = (params::limit(asked.limit.as_ref())?, params::after(asked.after.as_ref())?);
     let now = adsum.now();
-    let key = |channel: &crate::actors::handle::ChannelNow| vec![channel.channel.as_str().to_owned()];
+    let key = |channel: &ChannelNow| vec![channel.channel.as_str().to_owned()];
     let (channels, next) = page(adsum.channels(), key, after.as_ref(), limit);
     let items = channels.iter().map(|channel| ChannelBody::of(channel, now)).collect();
     Ok(Json(ListBody { items, next }))

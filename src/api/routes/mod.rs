@@ -17,8 +17,27 @@ pub(crate) mod watches;
 use actix_web::dev::Handler;
 use actix_web::http::Method;
 use actix_web::{FromRequest, HttpRequest, Resource, Responder, guard, web};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::problem::{Code, Problem};
+
+/// Which part of a list.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageParams {
+    /// How many items, 1 to 1000; 100 unless given.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
+    pub(crate) limit: Option<String>,
+    /// Goes on after the last answer: its `next`.
+    pub(crate) after: Option<String>,
+}
+
+/// No parameters.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NoParams {}
 
 /// An address and what it answers to. Every other method gets a problem that names those.
 pub(crate) struct Address {

@@ -4,7 +4,7 @@ use actix_web::web::{Data, Json};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::channels::NoParams;
+use super::NoParams;
 use crate::actors::handle::{Adsum, ChannelAt};
 use crate::api::bodies::user::{UserBody, UserChannelsBody, UserStateBody};
 use crate::api::pages::page;

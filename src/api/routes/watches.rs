@@ -6,7 +6,7 @@ use actix_web::web::{Bytes, Data, Json};
 use actix_web::{Error, FromRequest, HttpRequest, HttpResponse};
 use futures_util::future::LocalBoxFuture;
 
-use super::channels::{NoParams, PageParams};
+use super::{NoParams, PageParams};
 use crate::actors::handle::{Adsum, WatchItem};
 use crate::api::bodies::ListBody;
 use crate::api::bodies::watch::WatchBody;
