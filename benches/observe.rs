@@ -25,7 +25,11 @@ fn observation(second: i64, first: usize, users: usize) -> Observation {
         .map(|n| Occupant { user: UserId::new(&format!("user-{n:07}")).unwrap(), state: state.clone() })
         .collect();
     fastrand::Rng::with_seed(7).shuffle(&mut listed);
-    let moment = Moment::of_request(Time::from_micros(second * SECOND), Time::from_micros(second * SECOND), Duration::ZERO);
+    let moment = Moment::of_request(
+        Time::from_micros(second * SECOND),
+        Time::from_micros(second * SECOND),
+        Duration::ZERO,
+    );
     Observation::new(moment, users as u64, Some(listed)).unwrap()
 }
 
