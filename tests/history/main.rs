@@ -7,6 +7,11 @@
     reason = "a test fails by panicking; clippy spares test functions, not their helpers"
 )]
 
-mod conformance;
+mod commits;
+mod expiry;
+mod given;
+mod lists;
+mod marks;
+mod record;
 mod sqlite;
 mod world;

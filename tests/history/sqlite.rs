@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use adsum::domain::names::{ChannelName, UserId};
+use adsum::domain::names::UserId;
 use adsum::domain::time::Time;
 use adsum::history::sqlite::Sqlite;
 use adsum::history::{EventQuery, History, HistoryError};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::conformance::arrival;
+use crate::given::{ada, arrival, lobby};
 
 fn open(path: &Path) -> Result<Sqlite, HistoryError> {
     Sqlite::open(path)
@@ -22,14 +22,6 @@ fn record(folder: &TempDir) -> std::path::PathBuf {
     history.begin(&[lobby()], Time::from_micros(0)).unwrap();
     history.commit(&[arrival(&lobby(), &ada(), 1)]).unwrap();
     path
-}
-
-fn lobby() -> ChannelName {
-    ChannelName::new("lobby").unwrap()
-}
-
-fn ada() -> UserId {
-    UserId::new("ada").unwrap()
 }
 
 #[test]

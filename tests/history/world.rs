@@ -130,6 +130,14 @@ impl<'h> World<'h> {
         }
     }
 
+    /// A record of what happened, stopped.
+    pub(crate) fn after(history: &'h dyn History, happenings: &[Happening]) -> Self {
+        let mut world = Self::begin(history);
+        world.live(happenings);
+        world.stop();
+        world
+    }
+
     /// Everything that happens, in order.
     pub(crate) fn live(&mut self, happenings: &[Happening]) {
         for (index, later, step) in happenings {
@@ -338,4 +346,17 @@ pub(crate) fn all_gaps(
 pub(crate) fn in_span(window: Window, (from, to): (Option<Time>, Option<Time>)) -> bool {
     from.is_none_or(|from| window.not_after >= from)
         && to.is_none_or(|to| window.not_before.unwrap_or(window.not_after) < to)
+}
+
+/// Visits by channel and number, so that those of two lists can be compared.
+pub(crate) fn in_order(visits: &[Visit]) -> Vec<Visit> {
+    let mut visits = visits.to_vec();
+    visits.sort_by(|one, other| (&one.channel, one.opened).cmp(&(&other.channel, other.opened)));
+    visits
+}
+
+/// Gaps by channel and beginning, for the same reason.
+pub(crate) fn sorted(mut gaps: Vec<(ChannelName, Gap)>) -> Vec<(ChannelName, Gap)> {
+    gaps.sort_by(|(one, a), (other, b)| (one, a.from, a.users_only).cmp(&(other, b.from, b.users_only)));
+    gaps
 }
