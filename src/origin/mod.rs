@@ -17,6 +17,9 @@
 //! counts anew from that instant ("only on the server response does the heartbeat register", PROTOCOL.md 2.4).
 //! One user id is one entry in a channel, however many devices use it.
 
+//!
+//! It checks neither access nor signatures, and does not read filter expressions. Nothing can be published but presence.
+
 mod clock;
 mod events;
 mod feed;
