@@ -138,8 +138,9 @@ fn handshake(service: &Service, keyset: &SharedKeyset, subscribe: &Subscribe) ->
     let mut keyset = keyset.at(now);
     let channels = subscribe.joined(&keyset)?;
     let newest = keyset.feed.tick(now);
-    let user = subscribe.user.as_deref().unwrap_or_default();
-    let from = keyset.feed.before_join(user, now.before(HEARTBEAT_FIRST)).unwrap_or(newest);
+    let present = subscribe.user.as_ref().filter(|user| keyset.world.where_is(user).next().is_some());
+    let joined = present.and_then(|user| keyset.feed.before_join(user, now.before(HEARTBEAT_FIRST)));
+    let from = joined.unwrap_or(newest);
     subscribe.arrive(service, &mut keyset, &channels, &subscribe.states)?;
     bodies::write(&Answer { t: from.into(), m: Vec::new() })
 }
