@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::clock::Moment;
 use super::events::Event;
-use super::state::Name;
+use super::name::Name;
 
 /// Events kept for those who poll late.
 const RING: usize = 10_000;

@@ -10,11 +10,12 @@ mod limits;
 mod room;
 mod unseated;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use super::clock::Moment;
-use super::state::{Name, State};
+use super::name::Name;
+use super::state::State;
 
 pub(crate) use change::{Change, ChangeKind};
 pub(crate) use groups::GroupRefusal;
@@ -131,7 +132,7 @@ impl World {
 
     /// The channels named and those of the groups, each once, in the order of naming.
     pub(crate) fn resolve(&self, channels: &[Name], groups: &[Name]) -> Result<Vec<Name>, Full> {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         let grouped = groups.iter().flat_map(|group| self.groups.channels(group));
         let mut resolved = Vec::new();
         for channel in channels.iter().chain(grouped) {

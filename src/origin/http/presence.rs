@@ -6,7 +6,8 @@ use std::time::Duration;
 use actix_web::web::Bytes;
 use serde_json::value::RawValue;
 
-use super::super::state::{Name, State, StateOrEmpty};
+use super::super::name::Name;
+use super::super::state::{State, StateOrEmpty};
 use super::super::world::{Arrival, Full, World};
 use super::Service;
 use super::bodies::{self, ChannelList, Presence, States};

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 
 use super::super::feed::{Delivery, Subscription, Timetoken, Topic, Waiter};
 use super::super::keyset::{Keyset, SharedKeyset};
-use super::super::state::{Name, State};
+use super::super::name::Name;
+use super::super::state::State;
 use super::super::world::{Arrival, Full, Hold};
 use super::Service;
 use super::bodies;

@@ -1,7 +1,8 @@
 //! What happens to presence.
 
 use super::super::clock::Moment;
-use super::super::state::{Name, State};
+use super::super::name::Name;
+use super::super::state::State;
 
 /// One change of presence.
 #[derive(Debug, Clone)]
