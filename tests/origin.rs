@@ -608,6 +608,29 @@ mod subscribe {
     }
 
     #[tokio::test]
+    async fn presence_names_in_a_group_are_watched_with_it_and_joined_by_nobody() {
+        let server = Server::start();
+        server.add_to_group("g", "c1,c2-pnpres").await;
+        let from = server.handshake(",", "&channel-group=g&uuid=u").await;
+        assert_eq!(server.presence("/uuid/u").await["payload"]["channels"], json!(["c1"]));
+        server.heartbeat("v", "c1,c2").await;
+        let (_, messages) = server.poll(",", &from, "&channel-group=g&uuid=u").await;
+        assert_eq!(told(&messages), ["join v 1"]);
+        assert_eq!(messages[0]["c"], "c2-pnpres");
+    }
+
+    #[tokio::test]
+    async fn a_timetoken_from_another_life_of_the_server_is_polled_from_now() {
+        let settings =
+            OriginSettings { subscribe_timeout: Duration::from_millis(50), ..OriginSettings::default() };
+        let server = Server::with(settings);
+        let (next, messages) = server.poll("c-pnpres", "99999999999999999", "&uuid=w").await;
+        assert!(messages.is_empty() && next.as_str() < "99999999999999999");
+        server.heartbeat("u", "c").await;
+        assert_eq!(told(&server.poll("c-pnpres", &next, "&uuid=w").await.1), ["join u 1"]);
+    }
+
+    #[tokio::test]
     async fn a_channel_added_to_a_group_is_followed_by_polls_already_held() {
         let server = Server::start();
         server.add_to_group("g", "c1").await;
@@ -682,6 +705,16 @@ async fn an_address_in_use_is_an_error() {
     let listen = server.base.strip_prefix("http://").unwrap().parse().unwrap();
     let taken = Origin::bind(OriginSettings { listen, ..OriginSettings::default() });
     assert_eq!(taken.unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
+}
+
+#[test]
+fn times_of_nothing_are_refused() {
+    for settings in [
+        OriginSettings { presence_timeout: Duration::ZERO, ..OriginSettings::default() },
+        OriginSettings { announce_interval: Duration::from_nanos(1), ..OriginSettings::default() },
+    ] {
+        assert_eq!(Origin::bind(settings).unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
+    }
 }
 
 #[tokio::test]

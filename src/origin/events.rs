@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::clock::Moment;
-use super::state::Name;
+use super::name::Name;
 use super::world::{Change, ChangeKind};
 
 /// Above this many bytes of user ids an interval event names nobody and asks for a here-now (PROTOCOL.md 3.2: ~30 KB).

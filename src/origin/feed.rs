@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::clock::Moment;
 use super::events::Event;
-use super::state::Name;
+use super::name::Name;
 
 /// Events kept for those who poll late.
 const RING: usize = 10_000;
@@ -148,9 +148,9 @@ impl Feed {
         }
     }
 
-    /// A client's timetoken, which may come from another life of the server: never later than the newest.
-    pub(crate) fn clamp(&self, from: Timetoken) -> Timetoken {
-        from.min(self.last)
+    /// Where a poll goes on from: its timetoken, which may come from another life of the server and lie in the future.
+    pub(crate) fn resume(&mut self, from: Timetoken, now: Moment) -> Timetoken {
+        from.min(self.tick(now))
     }
 
     /// What a poll missed since its timetoken, and the timetoken to go on from.

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::clock::Moment;
 use super::events::Announcer;
 use super::feed::Feed;
+use super::name::Name;
 use super::settings::OriginSettings;
-use super::state::Name;
 use super::world::{Change, Limits, World};
 
 /// Subscribe keys in use at a time; those nobody uses any more give way.

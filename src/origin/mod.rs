@@ -15,13 +15,16 @@
 //! presence timeout: that is what users of the SDKs expect, although two recordings of the live service show a
 //! timeout under an open poll (PROTOCOL.md 3.3). When the poll is answered, or its connection closes, the timeout
 //! counts anew from that instant ("only on the server response does the heartbeat register", PROTOCOL.md 2.4).
-//! One user id is one entry in a channel, however many devices use it.
+//! One user id is one entry in a channel, however many devices use it: a leave from one of them is a leave.
+//!
+//! It checks neither access nor signatures, and does not read filter expressions. Nothing can be published but presence.
 
 mod clock;
 mod events;
 mod feed;
 mod http;
 mod keyset;
+mod name;
 mod server;
 mod settings;
 mod state;

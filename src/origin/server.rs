@@ -18,6 +18,10 @@ use super::settings::OriginSettings;
 const WORKERS: usize = 2;
 /// Connections each of them serves at a time, so also the polls that may be held.
 const CONNECTIONS_PER_WORKER: usize = 20_000;
+/// How long an idle connection is kept: longer than a poller's interval, or a request meets a closing connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// The shortest timeout and interval there are.
+const SHORTEST: Duration = Duration::from_millis(1);
 /// The shortest presence timeout a client can ask for. A timer that naps no longer misses no deadline set meanwhile.
 const LONGEST_NAP: Duration = Duration::from_secs(1);
 
@@ -48,8 +52,12 @@ impl Origin {
     ///
     /// # Errors
     ///
-    /// When the address cannot be bound.
+    /// When the address cannot be bound, or the presence timeout or announce interval is under 1 ms.
     pub fn bind(settings: OriginSettings) -> io::Result<Self> {
+        if settings.presence_timeout.min(settings.announce_interval) < SHORTEST {
+            let reason = "the presence timeout and the announce interval are 1 ms at least";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        }
         let listener = TcpListener::bind(settings.listen)?;
         let address = listener.local_addr()?;
         let service = Arc::new(Service::new(settings));
@@ -81,6 +89,7 @@ impl Origin {
         })
         .workers(WORKERS)
         .max_connections(CONNECTIONS_PER_WORKER)
+        .keep_alive(KEEP_ALIVE)
         // A client that closes its end has hung up: its poll no longer keeps the user present (PROTOCOL.md 2.6).
         .h1_allow_half_closed(false)
         .disable_signals()

@@ -1,13 +1,10 @@
-//! A user's state in a channel, and names.
+//! A user's state in a channel.
 
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-
-/// A channel's, user's or group's name, shared wherever it is used.
-pub(crate) type Name = Arc<str>;
 
 /// A user's state in a channel: a JSON object, kept as the client wrote it.
 #[derive(Debug, Clone)]

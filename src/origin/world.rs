@@ -4,92 +4,25 @@
 //! user id. Timeouts come out of an ordered set of alarms, never out of a scan: an occupant has at most one alarm,
 //! set no later than its deadline, and put off only when it goes off too early, so a heartbeat costs two look-ups.
 
+mod change;
 mod groups;
+mod limits;
 mod room;
 mod unseated;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use super::clock::Moment;
-use super::state::{Name, State};
+use super::name::Name;
+use super::state::State;
 
+pub(crate) use change::{Change, ChangeKind};
 pub(crate) use groups::GroupRefusal;
 use groups::Groups;
+pub(crate) use limits::{Full, Limits};
 use room::{Occupant, Room};
 use unseated::Unseated;
-
-/// What one world may hold. The defaults are generous for one machine; nothing grows beyond them.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    /// Entries: users in channels, counted once for every channel.
-    pub(crate) occupants: usize,
-    /// Bytes of state that occupants may hold together.
-    pub(crate) state_bytes: usize,
-    /// States kept for users who are not in the channel; the oldest give way.
-    pub(crate) unseated_states: usize,
-    /// Channel groups of a key.
-    pub(crate) groups: usize,
-    /// Channels in a group (PROTOCOL.md 1.6: 2,000).
-    pub(crate) group_channels: usize,
-    /// Channels one request may name, the groups' channels included.
-    pub(crate) request_channels: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            occupants: 1_000_000,
-            state_bytes: 256 << 20,
-            unseated_states: 10_000,
-            groups: 10_000,
-            group_channels: 2_000,
-            request_channels: 20_000,
-        }
-    }
-}
-
-/// A request that would take the world over one of its [`Limits`]. Nothing was changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Full {
-    /// Over [`Limits::occupants`].
-    #[error("too many users are present")]
-    Occupants,
-    /// Over [`Limits::state_bytes`].
-    #[error("too much state is kept")]
-    State,
-    /// Over [`Limits::request_channels`].
-    #[error("too many channels in one request")]
-    Channels,
-}
-
-/// One change of presence.
-#[derive(Debug, Clone)]
-pub(crate) struct Change {
-    /// The channel.
-    pub(crate) channel: Name,
-    /// The user it is about.
-    pub(crate) user: Name,
-    /// What happened.
-    pub(crate) kind: ChangeKind,
-    /// How many users are in the channel after it.
-    pub(crate) occupancy: usize,
-    /// When it happened.
-    pub(crate) at: Moment,
-}
-
-/// What happened to a user in a channel.
-#[derive(Debug, Clone)]
-pub(crate) enum ChangeKind {
-    /// The user came.
-    Join,
-    /// The user said goodbye.
-    Leave,
-    /// The user was not heard of for its presence timeout.
-    Timeout,
-    /// The user's state was set.
-    StateChange(State),
-}
 
 /// A user who makes itself heard: a heartbeat, or a subscribe.
 #[derive(Debug, Clone, Copy)]
@@ -199,7 +132,7 @@ impl World {
 
     /// The channels named and those of the groups, each once, in the order of naming.
     pub(crate) fn resolve(&self, channels: &[Name], groups: &[Name]) -> Result<Vec<Name>, Full> {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         let grouped = groups.iter().flat_map(|group| self.groups.channels(group));
         let mut resolved = Vec::new();
         for channel in channels.iter().chain(grouped) {

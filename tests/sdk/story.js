@@ -8,6 +8,7 @@ const { parseArgs } = require('node:util');
 const PubNub = require('pubnub');
 
 const PATIENCE = 10; // seconds until something expected counts as not happening
+const POLLING = 60; // presence timeout of those who poll: a late heartbeat must not undo a leave, so there are few
 
 const { values: options } = parseArgs({
   options: {
@@ -89,7 +90,7 @@ class Client {
 
 const name = (who) => `${options.prefix} ${who}/é`;
 const clients = [];
-function client(who, settings = { presenceTimeout: timeout }) {
+function client(who, settings = { presenceTimeout: POLLING }) {
   clients.push(new Client(name(who), settings));
   return clients.at(-1);
 }
@@ -98,6 +99,7 @@ const one = `${options.prefix}.one`;
 const two = `${options.prefix}_two é`;
 const odd = `${options.prefix} é/+&?#%'`;
 const group = `${options.prefix}-group`;
+const isOurs = (channel) => [one, two, odd].includes(channel);
 let observer;
 
 /** Something was done since `since`: waits until the observer sees it, checks it and tells. */
@@ -132,7 +134,8 @@ async function story() {
   await observer.subscribe({ channels: [one, two, odd].map((channel) => `${channel}-pnpres`) });
   const byGroup = client('group observer', {});
   await byGroup.subscribe({ channelGroups: [`${group}-pnpres`] });
-  assert.equal((await asked('here_now', alice, (p) => p.hereNow({}))).totalOccupancy, 0, 'watching joins nobody');
+  const { channels: elsewhere } = await asked('here_now', alice, (p) => p.hereNow({}));
+  assert.ok(!Object.keys(elsewhere).some(isOurs), 'watching joins nobody');
 
   let since = before();
   await alice.subscribe({ channels: [one, two], withPresence: true });
@@ -221,9 +224,11 @@ async function hereNow(alice, bob, carol) {
   async function ask(form, parameters, expected) {
     const result = await asked('here_now', bob, (p) => p.hereNow(parameters), { form });
     const found = Object.values(result.channels).map((c) => [c.name, [c.occupancy, c.occupants.map((o) => o.uuid)]]);
-    assert.deepEqual(Object.fromEntries(found), expected, form);
-    assert.equal(result.totalChannels, Object.keys(expected).length, form);
-    assert.equal(result.totalOccupancy, Object.values(expected).reduce((sum, [occupancy]) => sum + occupancy, 0), form);
+    assert.equal(result.totalChannels, found.length, form);
+    assert.equal(result.totalOccupancy, found.reduce((sum, [, [occupancy]]) => sum + occupancy, 0), form);
+    // Other stories may be acted with the same key: a global answer tells of them too.
+    const ours = found.filter(([channel]) => form !== 'global' || isOurs(channel));
+    assert.deepEqual(Object.fromEntries(ours), expected, form);
     return result;
   }
   await ask('one', { channels: [one] }, { [one]: all[one] });
@@ -265,7 +270,7 @@ async function oddChannel() {
 
 /** dave's device goes offline while it polls: the connection is gone, no leave is said. */
 async function timeOutOffline() {
-  const dave = client('dave');
+  const dave = client('dave', { presenceTimeout: timeout });
   let since = before();
   await dave.subscribe({ channels: [one] });
   await saw('join', one, dave.user, since, 2);

@@ -114,9 +114,20 @@ fn an_event_wakes_those_who_wait_for_it_and_nobody_else() {
 #[test]
 fn a_timetoken_from_the_future_counts_as_the_newest() {
     let mut feed = Feed::new();
-    let newest = feed.tick(START);
-    assert_eq!(feed.clamp(Timetoken(u64::MAX)), newest);
-    assert_eq!(feed.clamp(Timetoken(7)), Timetoken(7));
+    assert_eq!(feed.resume(Timetoken(u64::MAX), START), Timetoken(START.micros() * 10));
+    assert_eq!(feed.resume(Timetoken(7), START), Timetoken(7));
+}
+
+#[test]
+fn a_users_recent_join_is_found_and_an_old_one_is_not() {
+    let mut feed = Feed::new();
+    for channel in ["a", "b"] {
+        feed.publish(event(channel));
+    }
+    let before = feed.before_join("u", START).unwrap();
+    assert_eq!(feed.since(before, &to("a", "a")).1.len(), 1, "the first of them");
+    assert_eq!(feed.before_join("u", START.after(Duration::from_micros(1))), None);
+    assert_eq!(feed.before_join("v", START), None);
 }
 
 #[test]

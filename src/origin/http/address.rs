@@ -3,9 +3,11 @@
 //! The raw path is split at `/`, lists of names at `,`, and only then each piece is percent-decoded, so names may hold
 //! both (PROTOCOL.md 1.3). A `+` is a plus.
 
+use std::collections::HashSet;
+
 use percent_encoding::percent_decode_str;
 
-use super::super::state::Name;
+use super::super::name::Name;
 use super::refusal::Refusal;
 
 /// The longest name of a channel, user, group or key, in bytes. `PubNub` allows 92 characters (PROTOCOL.md 1.6).
@@ -107,7 +109,7 @@ fn names(raw: &str) -> Result<Vec<Name>, Refusal> {
 
 /// Names in the order given, each once, without empty ones.
 pub(super) fn distinct(all: impl Iterator<Item = Result<Name, Refusal>>) -> Result<Vec<Name>, Refusal> {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     let mut distinct = Vec::new();
     for name in all {
         let name = name?;

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::super::events::{Event, Interval};
 use super::super::feed::{Delivery, Timetoken};
-use super::super::state::{Name, StateOrEmpty};
+use super::super::name::Name;
+use super::super::state::StateOrEmpty;
 use super::super::world::{Change, ChangeKind};
 use super::presence::PRESENCE_SUFFIX;
 

@@ -3,7 +3,7 @@
 use actix_web::web::Bytes;
 
 use super::super::feed::Topic;
-use super::super::state::Name;
+use super::super::name::Name;
 use super::Service;
 use super::bodies::{self, GroupChannels, GroupNames, Registry};
 use super::query::Query;

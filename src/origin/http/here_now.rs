@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use actix_web::web::Bytes;
 
 use super::super::clock::Moment;
-use super::super::state::Name;
+use super::super::name::Name;
 use super::super::world::World;
 use super::Service;
 use super::address::Call;

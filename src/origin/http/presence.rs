@@ -6,8 +6,9 @@ use std::time::Duration;
 use actix_web::web::Bytes;
 use serde_json::value::RawValue;
 
-use super::super::state::{Name, State, StateOrEmpty};
-use super::super::world::Arrival;
+use super::super::name::Name;
+use super::super::state::{State, StateOrEmpty};
+use super::super::world::{Arrival, Full, World};
 use super::Service;
 use super::bodies::{self, ChannelList, Presence, States};
 use super::query::Query;
@@ -38,7 +39,7 @@ pub(super) fn get_state(
     let keyset = service.keysets.look_at(key);
     let keyset = keyset.at(service.now());
     let world = &keyset.world;
-    let resolved = world.resolve(&place.channels, &place.groups)?;
+    let resolved = place.resolve(world)?;
     let state = |channel: &Name| StateOrEmpty::from(world.state(channel, user));
     let flat = |channel: &Name| Presence {
         channel: Some(channel.to_string()),
@@ -70,7 +71,7 @@ pub(super) fn set_state(
     let now = service.now();
     let keyset = service.keysets.open(key)?;
     let mut keyset = keyset.at(now);
-    let channels = keyset.world.resolve(&place.channels, &place.groups)?;
+    let channels = place.resolve(&keyset.world)?;
     let changes = keyset.world.set_state(now, user, &channels, &state)?;
     keyset.announce(changes);
     bodies::write(&Presence::ok(Some(&state)))
@@ -90,7 +91,7 @@ pub(super) fn heartbeat(
     let now = service.now();
     let keyset = service.keysets.open(key)?;
     let mut keyset = keyset.at(now);
-    let channels = keyset.world.resolve(&place.channels, &place.groups)?;
+    let channels = place.resolve(&keyset.world)?;
     let arrival = Arrival { user: &user, channels: &channels, timeout, states: &states };
     let changes = keyset.world.arrive(now, arrival)?;
     keyset.announce(changes);
@@ -109,7 +110,7 @@ pub(super) fn leave(
     let now = service.now();
     let keyset = service.keysets.look_at(key);
     let mut keyset = keyset.at(now);
-    let channels = keyset.world.resolve(&place.channels, &place.groups)?;
+    let channels = place.resolve(&keyset.world)?;
     let changes = keyset.world.leave(now, &user, &channels);
     keyset.announce(changes);
     bodies::write(&Presence { action: Some("leave"), ..Presence::<()>::ok(None) })
@@ -130,10 +131,21 @@ impl Place {
         }
         Ok(Self { channels: without_presence(channels), groups: without_presence(&groups) })
     }
+
+    /// The channels, and those of the groups.
+    fn resolve(&self, world: &World) -> Result<Vec<Name>, Full> {
+        resolve(world, &self.channels, &self.groups)
+    }
+}
+
+/// The channels named and those of the groups, as far as one can be present there: a group may hold `-pnpres` names too.
+pub(super) fn resolve(world: &World, channels: &[Name], groups: &[Name]) -> Result<Vec<Name>, Full> {
+    let resolved = world.resolve(&without_presence(channels), &without_presence(groups))?;
+    Ok(without_presence(&resolved))
 }
 
 /// The names that are not of presence events.
-pub(super) fn without_presence(names: &[Name]) -> Vec<Name> {
+fn without_presence(names: &[Name]) -> Vec<Name> {
     names.iter().filter(|name| !name.ends_with(PRESENCE_SUFFIX)).cloned().collect()
 }
 

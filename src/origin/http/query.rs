@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::super::state::Name;
+use super::super::name::Name;
 use super::address::{checked, distinct};
 use super::refusal::Refusal;
 

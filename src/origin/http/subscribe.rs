@@ -11,12 +11,13 @@ use tokio::time::Instant;
 
 use super::super::feed::{Delivery, Subscription, Timetoken, Topic, Waiter};
 use super::super::keyset::{Keyset, SharedKeyset};
-use super::super::state::{Name, State};
+use super::super::name::Name;
+use super::super::state::State;
 use super::super::world::{Arrival, Full, Hold};
 use super::Service;
 use super::bodies;
 use super::envelope::{Envelope, Position};
-use super::presence::{PRESENCE_SUFFIX, states, timeout, without_presence};
+use super::presence::{PRESENCE_SUFFIX, resolve, states, timeout};
 use super::query::Query;
 use super::refusal::Refusal;
 
@@ -82,7 +83,7 @@ impl Subscribe {
 
     /// The channels it joins, directly or through groups, as of now.
     fn joined(&self, keyset: &Keyset) -> Result<Vec<Name>, Full> {
-        keyset.world.resolve(&without_presence(&self.channels), &without_presence(&self.groups))
+        resolve(&keyset.world, &self.channels, &self.groups)
     }
 
     /// The presence events it asks for, as of now.
@@ -91,9 +92,16 @@ impl Subscribe {
         for channel in self.channels.iter().filter_map(|name| presence_of(name)) {
             subscription.add(channel.clone(), channel);
         }
-        for group in self.groups.iter().filter_map(|name| presence_of(name)) {
+        for name in &self.groups {
+            let of_all = presence_of(name);
+            let group = of_all.clone().unwrap_or_else(|| name.clone());
             for channel in keyset.world.resolve(&[], std::slice::from_ref(&group))? {
-                subscription.add(channel, group.clone());
+                // A group may hold `-pnpres` names: those are subscribed to with the group itself.
+                match presence_of(&channel) {
+                    Some(watched) => subscription.add(watched, group.clone()),
+                    None if of_all.is_some() => subscription.add(channel, group.clone()),
+                    None => {}
+                }
             }
         }
         Ok(subscription)
@@ -131,8 +139,9 @@ fn handshake(service: &Service, keyset: &SharedKeyset, subscribe: &Subscribe) ->
     let mut keyset = keyset.at(now);
     let channels = subscribe.joined(&keyset)?;
     let newest = keyset.feed.tick(now);
-    let user = subscribe.user.as_deref().unwrap_or_default();
-    let from = keyset.feed.before_join(user, now.before(HEARTBEAT_FIRST)).unwrap_or(newest);
+    let present = subscribe.user.as_ref().filter(|user| keyset.world.where_is(user).next().is_some());
+    let joined = present.and_then(|user| keyset.feed.before_join(user, now.before(HEARTBEAT_FIRST)));
+    let from = joined.unwrap_or(newest);
     subscribe.arrive(service, &mut keyset, &channels, &subscribe.states)?;
     bodies::write(&Answer { t: from.into(), m: Vec::new() })
 }
@@ -144,7 +153,7 @@ async fn poll(
     from: Timetoken,
 ) -> Result<Bytes, Refusal> {
     let until = Instant::now() + service.settings.subscribe_timeout;
-    let from = keyset.at(service.now()).feed.clamp(from);
+    let from = keyset.at(service.now()).feed.resume(from, service.now());
     let mut held = HeldPoll { service, keyset, wake: Arc::default(), holds: Vec::new(), waiter: None };
     loop {
         if let Some(answer) = held.look(subscribe, from)? {

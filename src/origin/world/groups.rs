@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::state::Name;
+use super::super::name::Name;
 
 /// Why a group was not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::super::clock::Moment;
-use super::super::state::{Name, State};
+use super::super::name::Name;
+use super::super::state::State;
 use super::Seat;
 
 /// One user's entry in a channel.

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::super::state::{Name, State};
+use super::super::name::Name;
+use super::super::state::State;
 
 type Place = (Name, Name);
 
