@@ -59,6 +59,8 @@ fn greet(demo: &app::Demo) -> Result<(), Failure> {
     let server =
         if api.to_string() == DEFAULT_API { String::new() } else { format!(" --server http://{api}") };
     let key = demo.subscribe_key();
+    let adsum = std::env::args().next().unwrap_or_else(|| "adsum".to_owned());
+    let command = |rest: &str| terminal.paint(Tone::Strong, &format!("  {adsum} {rest}{server}"));
     for line in [
         format!("{people} simulated people in {channels} channels, observed every 2 s."),
         String::new(),
@@ -68,9 +70,9 @@ fn greet(demo: &app::Demo) -> Result<(), Failure> {
         String::new(),
         "Try in another terminal:".to_owned(),
         String::new(),
-        terminal.paint(Tone::Strong, &format!("  adsum who lobby{server}")),
-        terminal.paint(Tone::Strong, &format!("  adsum visits --channel lobby --from -1m{server}")),
-        terminal.paint(Tone::Strong, &format!("  adsum was ada.01 lobby --at -30s{server}")),
+        command("who lobby"),
+        command("visits --channel lobby --from -1m"),
+        command("was ada.01 lobby --at -30s"),
         String::new(),
         "Ctrl-C ends it. What is recorded, as it is recorded:".to_owned(),
         String::new(),

@@ -1,0 +1,219 @@
+//! The supervisor: starts the children, replaces those that die, decides which channels are watched, and stops
+//! everything in order.
+
+mod loading;
+mod stop;
+mod watching;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use actix::prelude::*;
+use futures_util::stream;
+use hashbrown::{HashMap, HashSet};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tracing::error;
+
+use self::loading::Discovery;
+pub use self::stop::Stop;
+pub use self::watching::{Found, GetTargets, Reconfigure, Retarget};
+use super::channel::ChannelActor;
+use super::clock::Clock;
+use super::keeper::Keeper;
+use super::live::Registry;
+use super::poller::{Poller, PollerParts};
+use super::recorder::{Recorder, RecorderParts};
+use super::scout::{Groups, Scout, ScoutParts};
+use super::seat::{Obituary, Seat};
+use super::watchlist::Watchlist;
+use crate::domain::names::ChannelName;
+use crate::domain::watch::Policies;
+use crate::states::States;
+
+/// So many deaths within [`DEATHS_WITHIN`] end adsum, for whoever runs it to start it again.
+pub const MAX_DEATHS: usize = 20;
+
+/// See [`MAX_DEATHS`].
+pub const DEATHS_WITHIN: Duration = Duration::from_secs(60);
+
+/// A dead child is replaced after so long, so that it cannot die in a tight loop.
+const REPLACE_AFTER: Duration = Duration::from_millis(200);
+
+/// A child of the supervisor.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Child {
+    /// The recorder.
+    Recorder,
+    /// The poller.
+    Poller,
+    /// The keeper of the known states.
+    Keeper,
+    /// The scout.
+    Scout,
+    /// A channel's actor.
+    Channel(ChannelName),
+}
+
+/// What a supervisor needs.
+pub struct SupervisorParts {
+    /// How channels are watched.
+    pub policies: Policies,
+    /// Groups whose channels are watched.
+    pub groups: Groups,
+    /// How often patterns and groups are looked at.
+    pub discover_interval: Duration,
+    /// What is watched.
+    pub watchlist: Watchlist,
+    /// Every watched channel.
+    pub registry: Registry,
+    /// The known states.
+    pub states: Arc<States>,
+    /// For the recorder.
+    pub recorder: RecorderParts,
+    /// For the poller and the scout.
+    pub poller: PollerParts,
+    /// Told when adsum cannot go on.
+    pub failed: Arc<tokio::sync::watch::Sender<bool>>,
+}
+
+/// Owns the children.
+pub struct Supervisor {
+    parts: SupervisorParts,
+    channels: HashMap<ChannelName, Addr<ChannelActor>>,
+    /// Of these, the ones that were told to end.
+    ending: HashSet<ChannelName>,
+    recorder: Seat<Recorder>,
+    poller: Seat<Poller>,
+    patterns: Arc<AtomicBool>,
+    deaths: mpsc::UnboundedSender<Child>,
+    heard: Option<mpsc::UnboundedReceiver<Child>>,
+    died: VecDeque<Instant>,
+    /// The last good discovery. What it does not list had nobody.
+    discovered: Option<Arc<Discovery>>,
+    stopping: bool,
+}
+
+impl Supervisor {
+    /// A supervisor whose children start with it.
+    pub fn new(parts: SupervisorParts) -> Self {
+        let (deaths, heard) = mpsc::unbounded_channel();
+        Self {
+            channels: HashMap::new(),
+            ending: HashSet::new(),
+            recorder: Seat::default(),
+            poller: Seat::default(),
+            patterns: Arc::new(AtomicBool::new(parts.watchlist.has_patterns())),
+            deaths,
+            heard: Some(heard),
+            died: VecDeque::new(),
+            discovered: None,
+            stopping: false,
+            parts,
+        }
+    }
+
+    fn obituary(&self, whose: Child) -> Obituary<Child> {
+        Obituary::new(whose, self.deaths.clone())
+    }
+
+    fn clock(&self) -> Clock {
+        self.parts.recorder.clock
+    }
+
+    /// Makes a child of this kind. A channel is loaded first.
+    fn start_child(&mut self, child: Child, ctx: &mut Context<Self>) {
+        let obituary = self.obituary(child.clone());
+        match child {
+            Child::Recorder => {
+                self.recorder.put(Recorder::new(self.parts.recorder.clone(), obituary).start());
+            }
+            Child::Poller => {
+                self.poller.put(Poller::new(self.parts.poller.clone(), obituary).start());
+                let watched: Vec<_> =
+                    self.channels.iter().map(|(name, addr)| (name.clone(), addr.clone())).collect();
+                for (name, channel) in watched {
+                    if let Some(live) = self.parts.registry.get(&name) {
+                        self.poll(live, channel, ctx);
+                    }
+                }
+            }
+            Child::Keeper => {
+                let history = Arc::clone(&self.parts.recorder.history);
+                self.parts
+                    .recorder
+                    .keeper
+                    .put(Keeper::new(Arc::clone(&self.parts.states), history, obituary).start());
+            }
+            Child::Scout => {
+                let parts = ScoutParts {
+                    poller: self.parts.poller.clone(),
+                    every: self.parts.discover_interval,
+                    patterns: Arc::clone(&self.patterns),
+                    groups: Arc::clone(&self.parts.groups),
+                    supervisor: ctx.address(),
+                };
+                Scout::new(parts, obituary).start();
+            }
+            Child::Channel(name) => self.begin(vec![name], ctx),
+        }
+    }
+
+    fn died(&mut self, child: Child, ctx: &mut Context<Self>) {
+        if let Child::Channel(name) = &child {
+            self.channels.remove(name);
+            let told = self.ending.remove(name);
+            if !self.parts.watchlist.wants(name) {
+                return self.parts.registry.withdraw(name);
+            }
+            if told {
+                // Somebody wanted it again before it had ended.
+                return self.begin(vec![name.clone()], ctx);
+            }
+        }
+        if self.stopping {
+            return;
+        }
+        error!(?child, "a part of adsum died; replacing it");
+        let now = Instant::now();
+        self.died.push_back(now);
+        self.died.retain(|at| now.duration_since(*at) < DEATHS_WITHIN);
+        if self.died.len() >= MAX_DEATHS {
+            error!(deaths = MAX_DEATHS, within = ?DEATHS_WITHIN, "too many parts died; giving up");
+            self.parts.failed.send_replace(true);
+            return;
+        }
+        ctx.run_later(REPLACE_AFTER, move |supervisor, ctx| {
+            if !supervisor.stopping {
+                supervisor.start_child(child, ctx);
+            }
+        });
+    }
+}
+
+impl Actor for Supervisor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        if let Some(mut heard) = self.heard.take() {
+            ctx.add_stream(stream::poll_fn(move |cx| heard.poll_recv(cx)));
+        }
+        for child in [Child::Recorder, Child::Poller, Child::Keeper] {
+            self.start_child(child, ctx);
+        }
+        self.begin(self.parts.watchlist.channels().cloned().collect(), ctx);
+        self.start_child(Child::Scout, ctx);
+    }
+}
+
+impl StreamHandler<Child> for Supervisor {
+    fn handle(&mut self, child: Child, ctx: &mut Self::Context) {
+        self.died(child, ctx);
+    }
+
+    fn finished(&mut self, _: &mut Self::Context) {
+        // The default would stop the supervisor. It holds a sender itself, so this stream never ends.
+    }
+}

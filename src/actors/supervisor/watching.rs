@@ -1,0 +1,214 @@
+//! Which channels are watched: what the scout, the API and the configuration say, followed.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tracing::{info, warn};
+
+use super::loading::{Discovery, flatten, load};
+use super::stop::end;
+use super::{Child, Supervisor};
+use crate::actors::channel::ChannelActor;
+use crate::actors::live::{Counters, Live};
+use crate::actors::poller::Watch;
+use crate::actors::watchlist::Difference;
+use crate::domain::channel::Channel;
+use crate::domain::gap::GapReason;
+use crate::domain::names::{ChannelName, GroupName};
+use crate::domain::time::Moment;
+use crate::domain::watch::{Policies, Target};
+
+/// A channel that cannot be loaded is tried again after so long.
+const LOAD_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+/// What the scout found.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub enum Found {
+    /// A good discovery: the channels that have occupants.
+    Everywhere {
+        /// When that was true.
+        moment: Moment,
+        /// All of them.
+        channels: Vec<ChannelName>,
+    },
+    /// A group's channels.
+    InGroup {
+        /// Which group.
+        group: GroupName,
+        /// All of them.
+        channels: Vec<ChannelName>,
+    },
+}
+
+/// The API added or removed a target; the history has it already.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub enum Retarget {
+    /// Watch it.
+    Add(Target),
+    /// Watch it no longer.
+    Remove(Target),
+}
+
+/// The configuration was read again.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Reconfigure {
+    /// What it wants watched.
+    pub targets: Vec<Target>,
+    /// Groups whose channels it wants watched.
+    pub groups: Vec<GroupName>,
+    /// How channels are watched.
+    pub policies: Policies,
+}
+
+/// The targets of the configuration, those of the API, and the groups.
+#[derive(Message)]
+#[rtype(result = "(Vec<Target>, Vec<Target>, Vec<GroupName>)")]
+pub struct GetTargets;
+
+impl Supervisor {
+    pub(super) fn poll(&self, live: Arc<Live>, channel: Addr<ChannelActor>, ctx: &mut Context<Self>) {
+        if let Some(poller) = self.poller.get() {
+            let watch = Watch { live, channel };
+            ctx.spawn(
+                async move {
+                    let _ = poller.send(watch).await;
+                }
+                .into_actor(self),
+            );
+        }
+    }
+
+    /// Loads channels from the history, or begins them there, and watches them.
+    pub(super) fn begin(&self, names: Vec<ChannelName>, ctx: &mut Context<Self>) {
+        if names.is_empty() {
+            return;
+        }
+        let history = Arc::clone(&self.parts.recorder.history);
+        let policies = self.parts.policies.clone();
+        let clock = self.clock();
+        let discovered = self.discovered.clone();
+        let loading = names.clone();
+        let work = move || load(&*history, &policies, clock, loading, discovered.as_deref());
+        let load = async move { flatten(tokio::task::spawn_blocking(work).await) };
+        ctx.spawn(load.into_actor(self).map(move |loaded, supervisor, ctx| match loaded {
+            Ok(channels) => {
+                for (name, channel) in channels {
+                    supervisor.watch(name, channel, ctx);
+                }
+            }
+            Err(error) => {
+                warn!(
+                    error,
+                    channels = names.len(),
+                    "channels cannot be loaded from the history; trying again"
+                );
+                ctx.run_later(LOAD_AGAIN_AFTER, move |supervisor, ctx| supervisor.begin(names, ctx));
+            }
+        }));
+    }
+
+    /// Starts the actor of a loaded channel, unless nobody wants it any more.
+    fn watch(&mut self, name: ChannelName, channel: Channel, ctx: &mut Context<Self>) {
+        if self.stopping || !self.parts.watchlist.wants(&name) || self.channels.contains_key(&name) {
+            return;
+        }
+        let live = Arc::new(Live {
+            policy: self.parts.policies.of(&name).into(),
+            channel: channel.into(),
+            polls: Counters::default(),
+            name: name.clone(),
+        });
+        self.parts.registry.publish(Arc::clone(&live));
+        let obituary = self.obituary(Child::Channel(name.clone()));
+        let seats = (self.recorder.clone(), self.poller.clone());
+        let actor = ChannelActor::new(Arc::clone(&live), seats.0, seats.1, self.clock(), obituary).start();
+        self.channels.insert(name, actor.clone());
+        self.poll(live, actor, ctx);
+    }
+
+    fn follow(&mut self, difference: Difference, ctx: &mut Context<Self>) {
+        self.patterns.store(self.parts.watchlist.has_patterns(), Ordering::Relaxed);
+        self.begin(difference.begin, ctx);
+        for name in difference.end {
+            info!(channel = ?name, "no longer watched");
+            if let Some(channel) = self.channels.get(&name) {
+                let end = end(channel.clone(), GapReason::Unwatched);
+                self.ending.insert(name);
+                // Its death tells that it has ended.
+                ctx.spawn(end.into_actor(self));
+            }
+        }
+    }
+}
+
+impl Handler<Found> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, found: Found, ctx: &mut Self::Context) {
+        let registry = self.parts.registry.clone();
+        let vacant = |name: &ChannelName| {
+            let Some(live) = registry.get(name) else { return false };
+            let channel = live.channel.read();
+            channel.run().is_some_and(|run| run.occupancy == 0)
+        };
+        match found {
+            Found::Everywhere { moment, channels } => {
+                let difference = self.parts.watchlist.discovered(&channels, vacant);
+                // The channels that begin now were not in the discovery before this one.
+                self.follow(difference, ctx);
+                self.discovered =
+                    Some(Arc::new(Discovery { moment, channels: channels.into_iter().collect() }));
+            }
+            Found::InGroup { group, channels } => {
+                let difference = self.parts.watchlist.grouped(&group, &channels);
+                self.follow(difference, ctx);
+            }
+        }
+    }
+}
+
+impl Handler<Retarget> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, retarget: Retarget, ctx: &mut Self::Context) {
+        let difference = match retarget {
+            Retarget::Add(target) => self.parts.watchlist.add(&target),
+            Retarget::Remove(target) => self.parts.watchlist.remove(&target),
+        };
+        self.follow(difference, ctx);
+    }
+}
+
+impl Handler<Reconfigure> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, new: Reconfigure, ctx: &mut Self::Context) {
+        self.parts.policies = new.policies;
+        let difference = self.parts.watchlist.configure(new.targets, &new.groups);
+        *self.parts.groups.write() = new.groups;
+        self.follow(difference, ctx);
+        for (name, channel) in &self.channels {
+            let Some(live) = self.parts.registry.get(name) else { continue };
+            let policy = self.parts.policies.of(name);
+            if *live.policy.read() != policy {
+                *live.policy.write() = policy;
+                live.channel.write().gap_after = policy.gap_after;
+                self.poll(live, channel.clone(), ctx);
+            }
+        }
+    }
+}
+
+impl Handler<GetTargets> for Supervisor {
+    type Result = MessageResult<GetTargets>;
+
+    fn handle(&mut self, _: GetTargets, _: &mut Self::Context) -> Self::Result {
+        let (configured, added) = self.parts.watchlist.targets();
+        MessageResult((configured.to_vec(), added.to_vec(), self.parts.groups.read().clone()))
+    }
+}
