@@ -6,7 +6,7 @@ use adsum::domain::event::{EventKind, Recorded};
 use adsum::domain::names::{ChannelName, UserId};
 use adsum::domain::time::{Time, Window};
 use adsum::domain::visit::Visit;
-use adsum::history::{Entry, EventQuery, StateAt, VisitQuery};
+use adsum::history::{EventQuery, StateAt, VisitQuery};
 use proptest::prelude::*;
 
 use crate::given::{ada, arrival, fresh, lobby, time};
