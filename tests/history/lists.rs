@@ -6,7 +6,7 @@ use adsum::domain::event::{EventKind, Recorded};
 use adsum::domain::names::{ChannelName, UserId};
 use adsum::domain::time::{Time, Window};
 use adsum::domain::visit::Visit;
-use adsum::history::{Entry, EventQuery, StateAt, VisitQuery};
+use adsum::history::{EventQuery, StateAt, VisitQuery};
 use proptest::prelude::*;
 
 use crate::given::{ada, arrival, fresh, lobby, time};
@@ -195,28 +195,43 @@ proptest! {
     }
 }
 
-/// Enough events for several blocks, in commits that end anywhere within one.
 #[test]
 fn lists_over_many_events_are_whole_wherever_they_begin_and_end() {
+    assert_lists_of_many(|_, left| left.min(700));
+}
+
+/// 1,024 is how many events an adapter may keep together.
+#[test]
+fn lists_over_many_events_are_whole_when_commits_end_where_blocks_do() {
+    assert_lists_of_many(|done, left| {
+        let place = (done + 8) % 1024;
+        if place < 16 || left < 8 { 1 } else { (1024 - place).min(left - 7) }
+    });
+}
+
+/// `size` says how many events the next commit takes, after how many and of how many that are left.
+fn assert_lists_of_many(size: impl Fn(usize, usize) -> usize) {
     let (_folder, history) = fresh();
     let channels = [channel_name(0), channel_name(1)];
     for channel in &channels {
         history.begin(std::slice::from_ref(channel), time(0)).unwrap();
     }
     let mut entries = Vec::new();
-    for n in 1..2500 {
+    for n in 1..=2495 {
         let user = UserId::new(&n.to_string()).unwrap();
         entries.push(arrival(&channels[0], &user, n));
         // The other channel's are committed long after, and now and then: ids do not follow the time.
-        if n % 3 == 0 {
-            let mut late = arrival(&channels[1], &user, n / 3);
+        if n % 5 == 0 {
+            let mut late = arrival(&channels[1], &user, n / 5);
             let not_after = time(i64::try_from(n).unwrap().saturating_sub(700).max(1) * 1_000_000);
             late.changes.events[0].window = Window { not_before: None, not_after };
             entries.push(late);
         }
     }
-    let recorded: Vec<Recorded> =
-        entries.chunks(700).flat_map(|entries: &[Entry]| history.commit(entries).unwrap()).collect();
+    let mut recorded: Vec<Recorded> = Vec::new();
+    while let Some(rest) = entries.get(recorded.len()..).filter(|rest| !rest.is_empty()) {
+        recorded.extend(history.commit(&rest[..size(recorded.len(), rest.len())]).unwrap());
+    }
     assert_eq!(recorded.len(), entries.len());
     let check = |kept: &[Recorded]| {
         for step in 0..170 {
