@@ -22,7 +22,7 @@ use crate::telemetry::metrics;
 const EXPIRE_EVERY: Duration = Duration::from_secs(3600);
 
 /// How many rows one transaction forgets, so that the recorder never waits long.
-const EXPIRE_ROWS: usize = 5_000;
+const EXPIRE_ROWS: usize = 1_000;
 
 /// Of the channels whose last observation is oldest, this share is named in a mark; the others' is proven by its floor.
 const NAMED_IN_MARK: usize = 100;

@@ -180,10 +180,13 @@ impl From<AskError> for Problem {
             AskError::Future { .. } => Code::Future,
             AskError::CursorExpired => Code::CursorExpired,
             AskError::Stopping => Code::Stopping,
+            AskError::History(HistoryError::TooMuch) => Code::BadRange,
             AskError::History(HistoryError::Unavailable(_)) => Code::HistoryUnavailable,
             AskError::History(_) => Code::HistoryDamaged,
         };
-        if let AskError::History(error) = &error {
+        if let AskError::History(error) = &error
+            && code != Code::BadRange
+        {
             tracing::error!(%error, "a question was not answered");
         }
         Self::new(code, error.to_string())

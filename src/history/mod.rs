@@ -22,6 +22,9 @@ use crate::domain::visit::Visit;
 /// The most events one commit holds; the recorder splits what is more.
 pub const MAX_COMMIT_EVENTS: usize = 10_000;
 
+/// The most runs one question is answered from, 16 MiB of them. A channel that changes every 5 s has as many in twelve days.
+pub const MAX_RUNS: usize = 200_000;
+
 /// Why the history could not do something.
 #[derive(Debug, Error)]
 pub enum HistoryError {
@@ -37,6 +40,9 @@ pub enum HistoryError {
     /// It holds what adsum did not write.
     #[error("the history is damaged: {0}")]
     Damaged(String),
+    /// A question touches more than is answered at once.
+    #[error("the occupancy changed more than {MAX_RUNS} times in that span: ask about a shorter one")]
+    TooMuch,
     /// It was written by a newer adsum.
     #[error(
         "the history has schema version {found}, newer than this adsum knows ({known}): use a newer adsum"
@@ -253,7 +259,7 @@ pub trait History: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<(ChannelName, Gap)>>;
 
-    /// Runs that touch `[from, to]`, with the one before and the one after, in order of time.
+    /// Runs that touch `[from, to]`, with the one before and the one after, in order of time; at most [`MAX_RUNS`].
     ///
     /// # Errors
     /// See [`HistoryError`].

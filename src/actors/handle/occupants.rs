@@ -155,19 +155,27 @@ pub(super) fn visits_touching(
         limit: VISITS,
         ..VisitQuery::default()
     };
-    all_visits(history, query)
+    let mut visits = Vec::new();
+    each_visit(history, query, |visit| {
+        visits.push(visit);
+        Ok(())
+    })?;
+    Ok(visits)
 }
 
-/// All pages of a list of visits.
-pub(super) fn all_visits(history: &dyn History, mut query: VisitQuery) -> Result<Vec<Visit>, AskError> {
-    let mut visits: Vec<Visit> = Vec::new();
+/// Takes a list of visits page by page, so that it is never in memory as a whole.
+pub(super) fn each_visit(
+    history: &dyn History,
+    mut query: VisitQuery,
+    mut take: impl FnMut(Visit) -> Result<(), AskError>,
+) -> Result<(), AskError> {
     loop {
-        query.after = visits.last().map(cursor);
         let page = history.visits(&query)?;
         let more = page.len() == query.limit;
-        visits.extend(page);
+        query.after = page.last().map(cursor);
+        page.into_iter().try_for_each(&mut take)?;
         if !more {
-            return Ok(visits);
+            return Ok(());
         }
     }
 }

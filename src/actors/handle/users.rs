@@ -5,7 +5,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use super::facts::gaps_of;
-use super::occupants::{all_visits, visits_touching};
+use super::occupants::{each_visit, visits_touching};
 use super::visits::Lengths;
 use super::{Adsum, AskError, ChannelAt, UserNow};
 use crate::domain::answer::{Answer, Present, presence, presence_now};
@@ -44,10 +44,11 @@ impl Adsum {
                 visits: 0,
                 total: Length { min: Duration::ZERO, max: Some(Duration::ZERO) },
             };
-            for visit in all_visits(history, query)? {
+            each_visit(history, query, |visit| {
                 let visit = lengths.up_to_date(visit)?;
                 found.add(lengths.item(visit.clone())?.length, visit);
-            }
+                Ok(())
+            })?;
             found.here.sort_unstable_by(|one, other| one.channel.cmp(&other.channel));
             Ok(found)
         })

@@ -8,7 +8,7 @@ use crate::domain::gap::Gap;
 use crate::domain::names::ChannelName;
 use crate::domain::occupancy::Run;
 use crate::domain::time::{Moment, Time};
-use crate::history::Result;
+use crate::history::{HistoryError, MAX_RUNS, Result};
 
 /// The last run of channel `?1`, for [`run`].
 pub(super) const LAST_RUN: &str = "SELECT first_earliest, first_latest, last_earliest, last_latest, widest, occupancy, \
@@ -44,6 +44,9 @@ pub(super) fn runs(tx: &Transaction<'_>, channel: &ChannelName, from: Time, to: 
         if run.last.latest < from {
             // Only the last of those that end before it is wanted.
             runs.clear();
+        }
+        if runs.len() >= MAX_RUNS {
+            return Err(HistoryError::TooMuch);
         }
         runs.push(run);
         if run.first.earliest > to {
