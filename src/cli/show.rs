@@ -76,8 +76,8 @@ pub(super) fn sentence(value: &Value, kind: Kind) -> String {
         Kind::Flag => value.as_bool().map(|yes| if yes { "yes" } else { "no" }.to_owned()),
         Kind::Time => value.as_str().and_then(time),
         Kind::Window => window(value),
-        Kind::Range => range(value, text),
-        Kind::Seconds => range(value, seconds),
+        Kind::Range => range(value, text, text),
+        Kind::Seconds => range(value, seconds_down, seconds_up),
         Kind::Share => value.as_f64().map(share),
         Kind::Mean => mean(value),
     };
@@ -126,34 +126,50 @@ fn window(value: &Value) -> Option<String> {
     }
 }
 
-/// `3`, `3 … 5`, `at least 3`; also a plain value.
-fn range(value: &Value, show: fn(&Value) -> String) -> Option<String> {
-    let Value::Object(ends) = value else { return Some(show(value)) };
+/// `3`, `3 … 5`, `at least 3`; also a plain value. `down` shows a lower bound, `up` an upper one or a plain value.
+fn range(value: &Value, down: fn(&Value) -> String, up: fn(&Value) -> String) -> Option<String> {
+    let Value::Object(ends) = value else { return Some(up(value)) };
     let end = |name| ends.get(name).filter(|end| !end.is_null());
     match (end("min"), end("max")) {
-        (Some(min), Some(max)) if min == max => Some(show(min)),
-        (Some(min), Some(max)) => Some(format!("{} … {}", show(min), show(max))),
-        (Some(min), None) => Some(format!("at least {}", show(min))),
-        (None, Some(max)) => Some(format!("at most {}", show(max))),
+        (Some(min), Some(max)) if min == max => Some(up(max)),
+        (Some(min), Some(max)) => Some(format!("{} … {}", down(min), up(max))),
+        (Some(min), None) => Some(format!("at least {}", down(min))),
+        (None, Some(max)) => Some(format!("at most {}", up(max))),
         (None, None) => None,
     }
 }
 
-fn seconds(value: &Value) -> String {
-    let seconds = value.as_f64().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    seconds.map_or_else(|| text(value), span)
+/// Seconds, rounded down: a lower bound must not say more than was proven.
+fn seconds_down(value: &Value) -> String {
+    seconds(value, u128::div_euclid)
 }
 
-/// A span for people: `3.001s`, `21.0s`, `4m05s`, `3h02m`, `5d03h`.
-fn span(span: Duration) -> String {
-    let seconds = span.as_secs();
-    match seconds {
-        0..10 => format!("{}s", (span.as_secs_f64() * 1000.0).round() / 1000.0),
-        10..60 => format!("{:.1}s", span.as_secs_f64()),
-        60..3_600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
-        3_600..86_400 => format!("{}h{:02}m", seconds / 3_600, seconds / 60 % 60),
-        _ => format!("{}d{:02}h", seconds / 86_400, seconds / 3_600 % 24),
+/// Seconds, rounded up.
+fn seconds_up(value: &Value) -> String {
+    seconds(value, u128::div_ceil)
+}
+
+/// A span for people, in as many units as matter: `3.001s`, `21.5s`, `4m05s`, `3h02m`, `5d03h`.
+fn seconds(value: &Value, round: fn(u128, u128) -> u128) -> String {
+    let span = value.as_f64().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let Some(span) = span else { return text(value) };
+    // A float is off by less than a microsecond.
+    let micros = (span.as_nanos() + 500) / 1000;
+    let whole = |unit: u128| round(micros, unit);
+    match span.as_secs() {
+        0..10 => format!("{}s", decimal(whole(1_000), 3)),
+        10..60 => format!("{}s", decimal(whole(100_000), 1)),
+        60..3_600 => format!("{}m{:02}s", whole(1_000_000) / 60, whole(1_000_000) % 60),
+        3_600..86_400 => format!("{}h{:02}m", whole(60_000_000) / 60, whole(60_000_000) % 60),
+        _ => format!("{}d{:02}h", whole(3_600_000_000) / 24, whole(3_600_000_000) % 24),
     }
+}
+
+/// `units` of 10^-digits, without zeros at the end.
+fn decimal(units: u128, digits: usize) -> String {
+    let scale = 10_u128.pow(u32::try_from(digits).unwrap_or(0));
+    let text = format!("{}.{:0digits$}", units / scale, units % scale);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// A mean: two decimals say enough.
@@ -194,8 +210,21 @@ mod tests {
     fn a_range_of_one_value_is_that_value() {
         assert_eq!(sentence(&json!({"min": 3, "max": 3}), Kind::Range), "3");
         assert_eq!(sentence(&json!({"min": 3, "max": 5}), Kind::Range), "3 … 5");
-        assert_eq!(sentence(&json!({"min": 90.5, "max": null}), Kind::Seconds), "at least 1m30s500ms");
+        assert_eq!(sentence(&json!({"min": 90.5, "max": null}), Kind::Seconds), "at least 1m30s");
         assert_eq!(sentence(&json!(5.0), Kind::Seconds), "5s");
+    }
+
+    #[test]
+    fn a_span_says_no_more_than_was_proven() {
+        for (min, max, expected) in [
+            (0.0, 3.0008, "0s … 3.001s"),
+            (29.96, 29.96001, "29.9s … 30s"),
+            (59.99, 60.01, "59.9s … 1m01s"),
+            (3_659.9, 3_660.1, "1h00m … 1h02m"),
+            (90_000.0, 90_001.0, "1d01h … 1d02h"),
+        ] {
+            assert_eq!(sentence(&json!({"min": min, "max": max}), Kind::Seconds), expected);
+        }
     }
 
     #[test]

@@ -117,7 +117,7 @@ async fn channels_are_listed_with_what_is_known_of_each() {
     insta::assert_snapshot!(ended.stdout, @r#"
     CHANNEL                          OCCUPANCY  STATUS  LAST OBSERVED (UTC)      INTERVAL  COMPLETE
     lobby                            12         ok      2026-11-24 14:03:05.120  5s        yes
-    a\u{1b}[2J\u{202e}b\u{a}c\u{9b}  -          gap     -                        2s500ms   no
+    a\u{1b}[2J\u{202e}b\u{a}c\u{9b}  -          gap     -                        2.5s      no
     There is more: --after abc
     "#);
 }
@@ -185,9 +185,9 @@ async fn visits_show_what_is_proven_and_what_is_possible() {
         {"channel": "lobby", "user": "bob", "joined": joined, "left": null, "duration_s": {"min": 30, "max": null}, "gaps": []},
     ], "coverage": {"occupancy": 1.0, "users": 0.9876}});
     insta::assert_snapshot!(ask(&["visits"], answer).await.stdout, @r#"
-    CHANNEL  USER   JOINED (UTC)                            LEFT (UTC)                              STAYED        GAPS
-    lobby    alice  2026-11-24 14:01:00.000 … 14:01:04.000  2026-11-24 14:05:00.000 … 14:05:08.000  3m56s … 4m8s  1
-    lobby    bob    2026-11-24 14:01:00.000 … 14:01:04.000  not seen leaving                        at least 30s  0
+    CHANNEL  USER   JOINED (UTC)                            LEFT (UTC)                              STAYED         GAPS
+    lobby    alice  2026-11-24 14:01:00.000 … 14:01:04.000  2026-11-24 14:05:00.000 … 14:05:08.000  3m56s … 4m08s  1
+    lobby    bob    2026-11-24 14:01:00.000 … 14:01:04.000  not seen leaving                        at least 30s   0
     occupancy observed: 100 %
     users observed: 98.7 %
     "#);
@@ -231,7 +231,7 @@ async fn where_tells_where_a_user_is_and_was_last_seen() {
     lobby    2026-11-24 14:01:00.000 … 14:01:04.000  {"mood":"away"}
     last seen (UTC): 2026-11-24 14:05:00.000
     visits: 7
-    total time: 1m … 1m30s
+    total time: 1m00s … 1m30s
     "#);
 }
 
