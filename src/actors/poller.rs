@@ -53,17 +53,12 @@ pub struct Poller {
     _obituary: Obituary<Child>,
 }
 
-/// Ask for this channel from now on.
+/// Ask for these channels from now on. Each is given with what is published of it and with who hears of changes.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Watch {
-    /// What is published of it.
-    pub live: Arc<Live>,
-    /// Who hears of changes.
-    pub channel: Addr<ChannelActor>,
-}
+pub struct Watch(pub Vec<(Arc<Live>, Addr<ChannelActor>)>);
 
-/// Ask for it no longer.
+/// Ask for this channel no longer.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Unwatch(pub ChannelName);
@@ -320,12 +315,14 @@ impl Actor for Poller {
 impl Handler<Watch> for Poller {
     type Result = ();
 
-    fn handle(&mut self, Watch { live, channel }: Watch, ctx: &mut Self::Context) {
+    fn handle(&mut self, Watch(watched): Watch, ctx: &mut Self::Context) {
         let now = self.parts.clock.now();
-        let last = live.channel.read().last();
-        let not_before = last.map_or(now, |last| last.latest.plus(self.parts.limits.cache_ttl));
-        self.plan.watch(&live.name, *live.policy.read(), now, not_before);
-        self.channels.insert(live.name.clone(), (live, channel));
+        for (live, channel) in watched {
+            let last = live.channel.read().last();
+            let not_before = last.map_or(now, |last| last.latest.plus(self.parts.limits.cache_ttl));
+            self.plan.watch(&live.name, *live.policy.read(), now, not_before);
+            self.channels.insert(live.name.clone(), (live, channel));
+        }
         self.come_back(ctx);
     }
 }

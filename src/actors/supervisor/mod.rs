@@ -132,13 +132,10 @@ impl Supervisor {
             }
             Child::Poller => {
                 self.poller.put(Poller::new(self.parts.poller.clone(), obituary).start());
-                let watched: Vec<_> =
-                    self.channels.iter().map(|(name, addr)| (name.clone(), addr.clone())).collect();
-                for (name, channel) in watched {
-                    if let Some(live) = self.parts.registry.get(&name) {
-                        self.poll(live, channel, ctx);
-                    }
-                }
+                let live = |name| self.parts.registry.get(name);
+                let watched =
+                    self.channels.iter().filter_map(|(name, addr)| Some((live(name)?, addr.clone())));
+                self.poll(watched.collect(), ctx);
             }
             Child::Keeper => {
                 let history = Arc::clone(&self.parts.recorder.history);

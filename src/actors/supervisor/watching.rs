@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
+use futures_util::future::join_all;
 use tracing::{info, warn};
 
 use super::loading::{Discovery, flatten, load};
@@ -71,15 +72,15 @@ pub struct Reconfigure {
 pub struct GetTargets;
 
 impl Supervisor {
-    pub(super) fn poll(&self, live: Arc<Live>, channel: Addr<ChannelActor>, ctx: &mut Context<Self>) {
+    /// Has the poller ask for these channels from now on.
+    pub(super) fn poll(&self, watched: Vec<(Arc<Live>, Addr<ChannelActor>)>, ctx: &mut Context<Self>) {
         if let Some(poller) = self.poller.get() {
-            let watch = Watch { live, channel };
-            ctx.spawn(
-                async move {
-                    let _ = poller.send(watch).await;
-                }
-                .into_actor(self),
-            );
+            let watch = Watch(watched);
+            // A poller that is gone is told by its successor's start.
+            let told = async move {
+                let _ = poller.send(watch).await;
+            };
+            ctx.spawn(told.into_actor(self));
         }
     }
 
@@ -97,9 +98,10 @@ impl Supervisor {
         let load = async move { flatten(tokio::task::spawn_blocking(work).await) };
         ctx.spawn(load.into_actor(self).map(move |loaded, supervisor, ctx| match loaded {
             Ok(channels) => {
-                for (name, channel) in channels {
-                    supervisor.watch(name, channel, ctx);
-                }
+                let watched =
+                    channels.into_iter().filter_map(|(name, channel)| supervisor.watch(name, channel));
+                let watched = watched.collect();
+                supervisor.poll(watched, ctx);
             }
             Err(error) => {
                 warn!(
@@ -113,9 +115,9 @@ impl Supervisor {
     }
 
     /// Starts the actor of a loaded channel, unless nobody wants it any more.
-    fn watch(&mut self, name: ChannelName, channel: Channel, ctx: &mut Context<Self>) {
+    fn watch(&mut self, name: ChannelName, channel: Channel) -> Option<(Arc<Live>, Addr<ChannelActor>)> {
         if self.stopping || !self.parts.watchlist.wants(&name) || self.channels.contains_key(&name) {
-            return;
+            return None;
         }
         let live = Arc::new(Live {
             policy: self.parts.policies.of(&name).into(),
@@ -128,20 +130,23 @@ impl Supervisor {
         let seats = (self.recorder.clone(), self.poller.clone());
         let actor = ChannelActor::new(Arc::clone(&live), seats.0, seats.1, self.clock(), obituary).start();
         self.channels.insert(name, actor.clone());
-        self.poll(live, actor, ctx);
+        Some((live, actor))
     }
 
     fn follow(&mut self, difference: Difference, ctx: &mut Context<Self>) {
         self.patterns.store(self.parts.watchlist.has_patterns(), Ordering::Relaxed);
         self.begin(difference.begin, ctx);
+        let mut ends = Vec::new();
         for name in difference.end {
             info!(channel = ?name, "no longer watched");
             if let Some(channel) = self.channels.get(&name) {
-                let end = end(channel.clone(), GapReason::Unwatched);
+                ends.push(end(channel.clone(), GapReason::Unwatched));
                 self.ending.insert(name);
-                // Its death tells that it has ended.
-                ctx.spawn(end.into_actor(self));
             }
+        }
+        if !ends.is_empty() {
+            // Their deaths tell that they have ended.
+            ctx.spawn(join_all(ends).into_actor(self).map(|_, _, _| ()));
         }
     }
 }
@@ -192,15 +197,17 @@ impl Handler<Reconfigure> for Supervisor {
         let difference = self.parts.watchlist.configure(new.targets, &new.groups);
         *self.parts.groups.write() = new.groups;
         self.follow(difference, ctx);
+        let mut changed = Vec::new();
         for (name, channel) in &self.channels {
             let Some(live) = self.parts.registry.get(name) else { continue };
             let policy = self.parts.policies.of(name);
             if *live.policy.read() != policy {
                 *live.policy.write() = policy;
                 live.channel.write().gap_after = policy.gap_after;
-                self.poll(live, channel.clone(), ctx);
+                changed.push((live, channel.clone()));
             }
         }
+        self.poll(changed, ctx);
     }
 }
 
