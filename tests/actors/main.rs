@@ -1,10 +1,13 @@
 //! The moving parts in virtual time, against a service of the test's own and a real history.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod flaky;
 mod world;
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use adsum::actors::supervisor::MAX_DEATHS;
 use adsum::domain::answer::{Code, Present};
 use adsum::domain::channel::Status;
 use adsum::domain::gap::GapReason;
@@ -192,6 +195,18 @@ async fn a_poller_that_dies_is_replaced_and_goes_on() {
 }
 
 #[actix::test]
+async fn too_many_deaths_are_reported_for_adsum_to_end() {
+    let world = watching(&["lobby"]).await;
+    let failed = || tokio::time::timeout(Duration::from_millis(1), world.adsum.failure());
+    assert!(failed().await.is_err());
+    for _ in 0..MAX_DEATHS {
+        world.source.change(|s| s.panics = true);
+        world.pass(0.5).await;
+    }
+    assert!(failed().await.is_ok());
+}
+
+#[actix::test]
 async fn patterns_find_channels_and_let_them_go() {
     let world = watching(&["room.*"]).await;
     world.pass(31.0).await;
@@ -266,4 +281,47 @@ async fn a_key_in_trouble_is_probed_by_one_request_at_a_time() {
     assert!((4..=20).contains(&probes), "{probes} probes in 300 s");
     let blind = world.adsum.channels();
     assert!(blind.iter().all(|channel| channel.gap.is_some_and(|gap| gap.reason == GapReason::Throttled)));
+}
+
+#[actix::test]
+async fn while_the_history_cannot_be_written_observing_goes_on_and_the_record_resumes_by_itself() {
+    let world = watching(&["lobby", "quiet"]).await;
+    world.source.join("lobby", "ada");
+    world.pass(12.0).await;
+    world.faults.unavailable.store(true, Ordering::SeqCst);
+    world.source.join("lobby", "bob");
+    let joined = world.adsum.now();
+    world.pass(30.0).await;
+    assert!(world.adsum.readiness().is_err());
+    assert_eq!(world.events().await, ["join ada"], "nothing is visible before it is committed");
+    world.source.leave("lobby", "ada");
+    let before = world.source.requests();
+    world.pass(30.0).await;
+    assert!(world.source.requests() >= before + 5);
+    world.faults.unavailable.store(false, Ordering::SeqCst);
+    world.pass(15.0).await;
+    assert_eq!(world.adsum.readiness(), Ok(()));
+    assert_eq!(world.events().await, ["join ada", "leave ada", "join bob"]);
+    let query = adsum::history::EventQuery { limit: 10, ..Default::default() };
+    assert!(world.history.events(&query).unwrap()[2].window.contains(joined));
+    let gaps = world.adsum.gaps(Some(&channel("lobby")), None, None, None, 10).await.unwrap().items;
+    let gaps: Vec<_> = gaps.iter().map(|(_, gap)| (gap.reason, gap.to.is_some())).collect();
+    assert_eq!(gaps, [(GapReason::HistoryUnavailable, true)]);
+}
+
+#[actix::test]
+async fn a_commit_that_panics_loses_nothing_and_repeats_nothing() {
+    let world = watching(&["lobby"]).await;
+    world.source.join("lobby", "ada");
+    world.pass(12.0).await;
+    world.faults.panic_before.store(true, Ordering::SeqCst);
+    world.source.join("lobby", "bob");
+    world.pass(12.0).await;
+    world.faults.panic_after.store(true, Ordering::SeqCst);
+    world.source.join("lobby", "cleo");
+    world.pass(12.0).await;
+    assert!(!world.faults.panic_after.load(Ordering::SeqCst), "it did panic");
+    world.source.leave("lobby", "ada");
+    world.pass(12.0).await;
+    assert_eq!(world.events().await, ["join ada", "join bob", "join cleo", "leave ada"]);
 }

@@ -22,6 +22,8 @@ use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use tempfile::TempDir;
 
+use crate::flaky::{Faults, Flaky};
+
 /// Who is where, with which state, and what goes wrong.
 #[derive(Default)]
 pub(crate) struct Service {
@@ -164,6 +166,7 @@ pub(crate) struct World {
     pub(crate) source: FakeSource,
     pub(crate) adsum: Adsum,
     pub(crate) history: Arc<dyn History>,
+    pub(crate) faults: Arc<Faults>,
     folder: TempDir,
     pub(crate) settings: Settings,
 }
@@ -172,9 +175,10 @@ impl World {
     pub(crate) async fn start(settings: Settings, source: FakeSource) -> Self {
         tokio::time::pause();
         let folder = tempfile::tempdir().unwrap();
-        let (adsum, history) =
-            open(&folder, &settings, &source, Time::from_micros(1_800_000_000_000_000)).await;
-        Self { source, adsum, history, folder, settings }
+        let faults = Arc::<Faults>::default();
+        let now = Time::from_micros(1_800_000_000_000_000);
+        let (adsum, history) = open(&folder, &settings, &source, &faults, now).await;
+        Self { source, adsum, history, faults, folder, settings }
     }
 
     /// Lets virtual time pass.
@@ -186,10 +190,10 @@ impl World {
     pub(crate) async fn restart(self, away: Duration) -> Self {
         self.adsum.stop().await;
         let now = self.adsum.now().plus(away);
-        let Self { source, adsum, history, folder, settings } = self;
+        let Self { source, adsum, history, faults, folder, settings } = self;
         drop((adsum, history));
-        let (adsum, history) = open(&folder, &settings, &source, now).await;
-        Self { source, adsum, history, folder, settings }
+        let (adsum, history) = open(&folder, &settings, &source, &faults, now).await;
+        Self { source, adsum, history, faults, folder, settings }
     }
 
     /// Every event so far, as `kind user`, in order.
@@ -204,10 +208,11 @@ async fn open(
     folder: &TempDir,
     settings: &Settings,
     source: &FakeSource,
+    faults: &Arc<Faults>,
     now: Time,
 ) -> (Adsum, Arc<dyn History>) {
-    let database = folder.path().join("history.db");
-    let history: Arc<dyn History> = Arc::new(Sqlite::open(&database).unwrap());
+    let inner = Box::new(Sqlite::open(&folder.path().join("history.db")).unwrap());
+    let history: Arc<dyn History> = Arc::new(Flaky { inner, faults: Arc::clone(faults) });
     // The states are a projection: each run may begin with none.
     let states = tempfile::tempdir_in(folder.path()).unwrap().keep();
     let parts = Parts {

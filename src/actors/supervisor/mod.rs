@@ -124,14 +124,15 @@ impl Supervisor {
     }
 
     /// Makes a child of this kind. A channel is loaded first.
-    fn start_child(&mut self, child: Child, ctx: &mut Context<Self>) {
-        let obituary = self.obituary(child.clone());
+    fn start_child(&self, child: &Child, ctx: &mut Context<Self>) {
+        // Made only for a child that starts now: dropping one tells of a death.
+        let obituary = || self.obituary(child.clone());
         match child {
             Child::Recorder => {
-                self.recorder.put(Recorder::new(self.parts.recorder.clone(), obituary).start());
+                self.recorder.put(Recorder::new(self.parts.recorder.clone(), obituary()).start());
             }
             Child::Poller => {
-                self.poller.put(Poller::new(self.parts.poller.clone(), obituary).start());
+                self.poller.put(Poller::new(self.parts.poller.clone(), obituary()).start());
                 let live = |name| self.parts.registry.get(name);
                 let watched =
                     self.channels.iter().filter_map(|(name, addr)| Some((live(name)?, addr.clone())));
@@ -139,10 +140,8 @@ impl Supervisor {
             }
             Child::Keeper => {
                 let history = Arc::clone(&self.parts.recorder.history);
-                self.parts
-                    .recorder
-                    .keeper
-                    .put(Keeper::new(Arc::clone(&self.parts.states), history, obituary).start());
+                let keeper = Keeper::new(Arc::clone(&self.parts.states), history, obituary());
+                self.parts.recorder.keeper.put(keeper.start());
             }
             Child::Scout => {
                 let parts = ScoutParts {
@@ -152,9 +151,9 @@ impl Supervisor {
                     groups: Arc::clone(&self.parts.groups),
                     supervisor: ctx.address(),
                 };
-                Scout::new(parts, obituary).start();
+                Scout::new(parts, obituary()).start();
             }
-            Child::Channel(name) => self.begin(vec![name], ctx),
+            Child::Channel(name) => self.begin(vec![name.clone()], ctx),
         }
     }
 
@@ -184,7 +183,7 @@ impl Supervisor {
         }
         ctx.run_later(REPLACE_AFTER, move |supervisor, ctx| {
             if !supervisor.stopping {
-                supervisor.start_child(child, ctx);
+                supervisor.start_child(&child, ctx);
             }
         });
     }
@@ -198,10 +197,10 @@ impl Actor for Supervisor {
             ctx.add_stream(stream::poll_fn(move |cx| heard.poll_recv(cx)));
         }
         for child in [Child::Recorder, Child::Poller, Child::Keeper] {
-            self.start_child(child, ctx);
+            self.start_child(&child, ctx);
         }
         self.begin(self.parts.watchlist.channels().cloned().collect(), ctx);
-        self.start_child(Child::Scout, ctx);
+        self.start_child(&Child::Scout, ctx);
     }
 }
 
