@@ -11,12 +11,15 @@ use super::clock::Clock;
 use super::live::Live;
 use super::poller::{Poller, Release, Unwatch};
 use super::recorder::{RecordError, Recorder, record};
-use super::seat::{Obituary, Seat};
+use super::seat::{Ended, Obituary, Seat};
 use super::supervisor::Child;
 use crate::domain::channel::Changes;
 use crate::domain::gap::GapReason;
 use crate::domain::observation::Observation;
 use crate::history::Entry;
+
+/// The end of a watch that could not be recorded is tried again after so long.
+const END_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// One watched channel.
 pub struct ChannelActor {
@@ -27,8 +30,8 @@ pub struct ChannelActor {
     committing: bool,
     /// What was observed while a gap was being committed.
     waiting: Option<Observation>,
-    ending: Option<(GapReason, oneshot::Sender<()>)>,
-    _obituary: Obituary<Child>,
+    ending: Option<End>,
+    obituary: Obituary<Child>,
 }
 
 /// The channel was observed, and not as before. It is not asked for again until it releases itself at the poller.
@@ -36,13 +39,14 @@ pub struct ChannelActor {
 #[rtype(result = "()")]
 pub struct Observed(pub Observation);
 
-/// No longer look at the channel, for this reason. Answers once that is recorded, or cannot be.
+/// No longer look at the channel.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct End {
-    /// `Stopped` or `Unwatched`.
-    pub reason: GapReason,
-    /// Hears when it is done.
+    /// Why, which is recorded as a gap: `Stopped` or `Unwatched`. `None`: discoveries go on observing it, and there is no
+    /// gap.
+    pub gap: Option<GapReason>,
+    /// Hears when that is recorded, or cannot be.
     pub done: oneshot::Sender<()>,
 }
 
@@ -58,6 +62,12 @@ impl Commit {
         match self {
             Self::Observation(_, changes) | Self::Gap(changes) | Self::End(changes) => changes,
         }
+    }
+}
+
+impl Commit {
+    fn is_end(&self) -> bool {
+        matches!(self, Self::End(_))
     }
 }
 
@@ -78,7 +88,7 @@ impl ChannelActor {
             committing: false,
             waiting: None,
             ending: None,
-            _obituary: obituary,
+            obituary,
         }
     }
 
@@ -93,14 +103,24 @@ impl ChannelActor {
                 Ok(()) => actor.committed(&commit),
                 Err(RecordError::Unavailable) => {
                     actor.live.channel.write().failed(GapReason::HistoryUnavailable);
+                    if commit.is_end() && actor.must_record_end() {
+                        ctx.run_later(END_AGAIN_AFTER, Self::begin_end);
+                        return;
+                    }
                 }
                 Err(error @ (RecordError::Conflict | RecordError::Lost)) => {
-                    warn!(channel = %actor.live.name, %error, "loading the channel again from the history");
+                    warn!(channel = ?actor.live.name, %error, "loading the channel again from the history");
+                    actor.obituary.ends(Ended::ToStartAgain);
                     return ctx.stop();
                 }
             }
             actor.go_on(&commit, ctx);
         }));
+    }
+
+    /// A stop may go unrecorded: then it is a crash. The end of a watch may not: later marks would prove what nobody saw.
+    fn must_record_end(&self) -> bool {
+        self.ending.as_ref().is_some_and(|end| end.gap == Some(GapReason::Unwatched))
     }
 
     fn committed(&self, commit: &Commit) {
@@ -113,7 +133,7 @@ impl ChannelActor {
 
     /// After a commit, or a failed one: what came meanwhile, or the next look.
     fn go_on(&mut self, commit: &Commit, ctx: &mut Context<Self>) {
-        if let Commit::End(_) = commit {
+        if commit.is_end() {
             self.end(ctx);
         } else if self.ending.is_some() {
             self.begin_end(ctx);
@@ -185,16 +205,22 @@ impl ChannelActor {
     }
 
     fn begin_end(&mut self, ctx: &mut Context<Self>) {
-        let Some((reason, _)) = &self.ending else { return };
-        let changes = self.live.channel.read().stop(self.clock.now(), *reason);
-        self.commit(Commit::End(changes), ctx);
+        let Some(end) = self.ending.as_ref().filter(|_| !self.committing) else { return };
+        match end.gap {
+            Some(reason) => {
+                let changes = self.live.channel.read().stop(self.clock.now(), reason);
+                self.commit(Commit::End(changes), ctx);
+            }
+            None => self.end(ctx),
+        }
     }
 
     fn end(&mut self, ctx: &mut Context<Self>) {
-        if let Some((_, done)) = self.ending.take() {
+        if let Some(end) = self.ending.take() {
             // Who does not wait any more need not hear.
-            let _ = done.send(());
+            let _ = end.done.send(());
         }
+        self.obituary.ends(Ended::AsTold);
         ctx.stop();
     }
 }
@@ -218,11 +244,9 @@ impl Handler<Observed> for ChannelActor {
 impl Handler<End> for ChannelActor {
     type Result = ();
 
-    fn handle(&mut self, End { reason, done }: End, ctx: &mut Self::Context) {
+    fn handle(&mut self, end: End, ctx: &mut Self::Context) {
         self.tell_poller(Unwatch(self.live.name.clone()), ctx);
-        self.ending = Some((reason, done));
-        if !self.committing {
-            self.begin_end(ctx);
-        }
+        self.ending = Some(end);
+        self.begin_end(ctx);
     }
 }

@@ -138,6 +138,7 @@ impl Poller {
         match report.result {
             Ok(seen) => {
                 metrics::request("ok");
+                self.plan.key_works();
                 for (name, observation) in seen {
                     self.seen(&name, observation, &report.ask, (report.sent, report.received));
                 }
@@ -160,8 +161,8 @@ impl Poller {
         let cache_ttl = self.parts.limits.cache_ttl;
         let seen = match observation {
             Some(seen) => seen,
-            // A channel that is missing is taken as empty, but that ends no visit: only an explicit count of 0 does.
-            None if live.channel.read().roster().members().is_empty() => {
+            // A channel that is missing is taken as empty, but that ends nothing: only an explicit count of 0 does.
+            None if live.channel.read().is_vacant() => {
                 Observation::of_nobody(Moment::of_request(sent, received, cache_ttl))
             }
             None => return self.plan.ask_alone(name, received.plus(cache_ttl)),
@@ -218,7 +219,7 @@ impl Poller {
             Failure::Channels(named) => {
                 ask.channels.iter().filter(|name| named.contains(name)).cloned().collect()
             }
-            Failure::Service | Failure::Answer => ask.channels.clone(),
+            Failure::Service { .. } | Failure::Answer => ask.channels.clone(),
         }
     }
 }
@@ -318,10 +319,14 @@ impl Handler<Watch> for Poller {
     fn handle(&mut self, Watch(watched): Watch, ctx: &mut Self::Context) {
         let now = self.parts.clock.now();
         for (live, channel) in watched {
-            let last = live.channel.read().last();
+            let last = live.channel.read().last_known();
             let not_before = last.map_or(now, |last| last.latest.plus(self.parts.limits.cache_ttl));
             self.plan.watch(&live.name, *live.policy.read(), now, not_before);
-            self.channels.insert(live.name.clone(), (live, channel));
+            let before = self.channels.insert(live.name.clone(), (Arc::clone(&live), channel.clone()));
+            if before.is_some_and(|(_, before)| before != channel) {
+                // What the successor's predecessor was about to do it does not do any more.
+                self.plan.release(&live.name, now, not_before);
+            }
         }
         self.come_back(ctx);
     }

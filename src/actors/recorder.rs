@@ -1,12 +1,13 @@
 //! The recorder: many channels' changes in one commit, marks for those that changed nothing, and what has expired.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
 use thiserror::Error;
 use tokio::sync::{broadcast, oneshot, watch};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::clock::Clock;
 use super::keeper::{CatchUp, Keeper};
@@ -14,7 +15,6 @@ use super::live::Registry;
 use super::seat::{Obituary, Seat};
 use super::supervisor::Child;
 use crate::domain::event::Recorded;
-use crate::domain::time::Time;
 use crate::history::{Entry, History, HistoryError, MAX_COMMIT_EVENTS, Mark};
 use crate::telemetry::metrics;
 
@@ -24,8 +24,12 @@ const EXPIRE_EVERY: Duration = Duration::from_secs(3600);
 /// How many rows one transaction forgets, so that the recorder never waits long.
 const EXPIRE_ROWS: usize = 1_000;
 
-/// Of the channels whose last observation is oldest, this share is named in a mark; the others' is proven by its floor.
-const NAMED_IN_MARK: usize = 100;
+/// Between two such transactions, so that a commit that waits has its turn.
+const EXPIRE_PAUSE: Duration = Duration::from_millis(50);
+
+/// So many of the channels whose last observation is oldest are named in a mark, or this share of all; the others' is
+/// proven by its floor.
+const NAMED_IN_MARK: (usize, usize) = (1_000, 100);
 
 /// Committed events, in order of id. A slow listener misses some and reads on from the history.
 pub type Committed = broadcast::Sender<Arc<[Recorded]>>;
@@ -71,7 +75,9 @@ pub struct RecorderParts {
 /// Writes the history.
 pub struct Recorder {
     parts: RecorderParts,
-    queue: Vec<Record>,
+    queue: VecDeque<Record>,
+    /// So many at the head of the queue are committed one by one, to find the one that cannot be.
+    alone: usize,
     committing: bool,
     marking: bool,
     _obituary: Obituary<Child>,
@@ -101,11 +107,15 @@ pub async fn record(recorder: &Seat<Recorder>, entry: Entry) -> Result<(), Recor
 impl Recorder {
     /// A recorder with nothing to do.
     pub fn new(parts: RecorderParts, obituary: Obituary<Child>) -> Self {
-        Self { parts, queue: Vec::new(), committing: false, marking: false, _obituary: obituary }
+        Self { parts, queue: VecDeque::new(), alone: 0, committing: false, marking: false, _obituary: obituary }
     }
 
     /// Takes what is queued, up to a commit's size.
     fn next_batch(&mut self) -> Vec<Record> {
+        if self.alone > 0 {
+            self.alone -= 1;
+            return self.queue.pop_front().into_iter().collect();
+        }
         let mut events = 0;
         let fits = |record: &&Record| {
             events += record.entry.changes.events.len();
@@ -169,13 +179,24 @@ impl Recorder {
                         warn!(%channel, "another writer recorded events of this channel; loading it again");
                         answer([done], Err(RecordError::Conflict));
                     } else {
-                        self.queue.push(Record { entry, done });
+                        self.queue.push_back(Record { entry, done });
                     }
+                }
+            }
+            Err(error) if error.is_retryable() => {
+                self.ill(&error);
+                answer(waiting, Err(RecordError::Unavailable));
+            }
+            Err(error) if entries.len() > 1 => {
+                debug!(%error, "a commit was refused; trying its channels one by one");
+                self.alone = entries.len();
+                for (entry, done) in entries.into_iter().zip(waiting).rev() {
+                    self.queue.push_front(Record { entry, done });
                 }
             }
             Err(error) => {
                 self.ill(&error);
-                answer(waiting, Err(RecordError::Unavailable));
+                answer(waiting, Err(RecordError::Conflict));
             }
         }
     }
@@ -223,19 +244,16 @@ impl Recorder {
     fn expire(&mut self, ctx: &mut Context<Self>) {
         let history = Arc::clone(&self.parts.history);
         let before = self.parts.clock.now().minus(self.parts.retain);
-        let work = async move { tokio::task::spawn_blocking(move || forget(&*history, before)).await };
+        let work =
+            async move { tokio::task::spawn_blocking(move || history.expire(before, EXPIRE_ROWS)).await };
         ctx.spawn(work.into_actor(self).map(|result, _, ctx| {
-            if let Ok(Err(error)) = result {
+            if let Ok(Err(error)) = &result {
                 warn!(%error, "what has expired is still kept");
             }
-            ctx.run_later(EXPIRE_EVERY, Self::expire);
+            let more = matches!(result, Ok(Ok(true)));
+            ctx.run_later(if more { EXPIRE_PAUSE } else { EXPIRE_EVERY }, Self::expire);
         }));
     }
-}
-
-fn forget(history: &dyn History, before: Time) -> Result<(), HistoryError> {
-    while history.expire(before, EXPIRE_ROWS)? {}
-    Ok(())
 }
 
 fn answer(
@@ -251,20 +269,24 @@ fn answer(
 /// What is proven of the channels that are observed now. The floor is chosen so that only few must be named.
 fn mark_of(registry: &Registry) -> Option<Mark> {
     let mut widest = Duration::ZERO;
-    let mut observed = Vec::new();
+    let (mut observed, mut others) = (Vec::new(), Vec::new());
     for live in registry.all() {
         let channel = live.channel.read();
-        let in_gap = channel.open_gap().is_some_and(|gap| !gap.users_only);
-        if let Some(run) = channel.run().filter(|_| !in_gap) {
-            widest = widest.max(run.widest);
-            observed.push((live.name.clone(), run.last));
+        match channel.run() {
+            Some(run) if !channel.in_gap() => {
+                widest = widest.max(run.widest);
+                observed.push((live.name.clone(), run.last));
+            }
+            _ => others.push((live.name.clone(), None)),
         }
     }
     observed.sort_unstable_by_key(|(_, last)| last.earliest);
-    let named = observed.len() / NAMED_IN_MARK;
+    let (least, share) = NAMED_IN_MARK;
+    let named = (observed.len() / share).max(least).min(observed.len().checked_sub(1)?);
     let floor = observed.get(named)?.1.earliest;
     observed.truncate(named);
-    Some(Mark { floor, others: observed, widest })
+    others.extend(observed.into_iter().map(|(channel, last)| (channel, Some(last))));
+    Some(Mark { floor, others, widest })
 }
 
 impl Actor for Recorder {
@@ -280,7 +302,7 @@ impl Handler<Record> for Recorder {
     type Result = ();
 
     fn handle(&mut self, record: Record, ctx: &mut Self::Context) {
-        self.queue.push(record);
+        self.queue.push_back(record);
         self.commit(ctx);
     }
 }

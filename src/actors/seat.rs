@@ -40,23 +40,40 @@ impl<A: Actor> Seat<A> {
     }
 }
 
+/// How a child came to its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ended {
+    /// It was told to end, and has.
+    AsTold,
+    /// It gives way to a successor that loads its state again.
+    ToStartAgain,
+    /// It panicked, or stopped by itself.
+    Suddenly,
+}
+
 /// Held by a child: tells the supervisor when it is dropped, be it by a stop or while a panic unwinds.
 #[derive(Debug)]
 pub struct Obituary<T: Clone> {
     whose: T,
-    deaths: mpsc::UnboundedSender<T>,
+    ended: Ended,
+    deaths: mpsc::UnboundedSender<(T, Ended)>,
 }
 
 impl<T: Clone> Obituary<T> {
     /// For the child that `whose` names. The channel holds at most one message a child.
-    pub fn new(whose: T, deaths: mpsc::UnboundedSender<T>) -> Self {
-        Self { whose, deaths }
+    pub fn new(whose: T, deaths: mpsc::UnboundedSender<(T, Ended)>) -> Self {
+        Self { whose, ended: Ended::Suddenly, deaths }
+    }
+
+    /// Says how the end that is coming came about.
+    pub fn ends(&mut self, ended: Ended) {
+        self.ended = ended;
     }
 }
 
 impl<T: Clone> Drop for Obituary<T> {
     fn drop(&mut self) {
         // Nobody listens any more when adsum itself ends.
-        let _ = self.deaths.send(self.whose.clone());
+        let _ = self.deaths.send((self.whose.clone(), self.ended));
     }
 }

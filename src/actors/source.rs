@@ -98,13 +98,14 @@ pub(super) fn bad_answer(what: String) -> Trouble {
 
 /// What an error of the client means for the channels that were asked for.
 fn trouble(error: &Error) -> Trouble {
-    let key = || Failure::Key { retry_after: error.retry_after() };
+    let retry_after = error.retry_after();
+    let (key, service) = (|| Failure::Key { retry_after }, || Failure::Service { retry_after });
     let (reason, failure) = match error {
-        Error::Timeout { .. } => (GapReason::Timeout, Failure::Service),
-        Error::Unreachable { .. } => (GapReason::Unreachable, Failure::Service),
+        Error::Timeout { .. } => (GapReason::Timeout, service()),
+        Error::Unreachable { .. } => (GapReason::Unreachable, service()),
         Error::BadAnswer { .. } | Error::TooLarge { .. } => (GapReason::BadAnswer, Failure::Answer),
         Error::Service { status: 429, .. } => (GapReason::Throttled, key()),
-        Error::Service { status: 500.., .. } => (GapReason::ServerError, Failure::Service),
+        Error::Service { status: 500.., .. } => (GapReason::ServerError, service()),
         Error::Service { status: 403, channels, .. } if !channels.is_empty() => {
             let refused = channels.iter().filter_map(|name| ChannelName::new(name).ok()).collect();
             (GapReason::Forbidden, Failure::Channels(refused))

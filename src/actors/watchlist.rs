@@ -3,9 +3,13 @@
 use std::collections::BTreeSet;
 
 use hashbrown::HashMap;
+use tracing::warn;
 
 use crate::domain::names::{ChannelName, GroupName, Pattern};
 use crate::domain::watch::Target;
+
+/// Discoveries begin no more once so many channels are watched.
+pub const MAX_DISCOVERED: usize = 100_000;
 
 /// Who wants a channel watched.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -82,6 +86,14 @@ impl Watchlist {
     /// Whether the channel is to be watched now.
     pub fn wants(&self, name: &ChannelName) -> bool {
         self.wanted.contains_key(name)
+    }
+
+    /// A pattern had found the channel before adsum started: it is watched until a discovery does not list it and nobody is
+    /// there.
+    pub fn take_up(&mut self, name: &ChannelName) {
+        if self.patterns().any(|pattern| pattern.matches(name)) {
+            self.want(name, Account::Discovery);
+        }
     }
 
     /// Whether the channel is to be watched now, or will be as soon as it is discovered.
@@ -162,6 +174,10 @@ impl Watchlist {
         let mut found = channels.iter().filter(|name| patterns.iter().any(|pattern| pattern.matches(name)));
         let mut begin = Vec::new();
         for name in found.by_ref() {
+            if !self.wants(name) && self.wanted.len() >= MAX_DISCOVERED {
+                warn!(limit = MAX_DISCOVERED, "patterns match more channels than are watched");
+                break;
+            }
             if self.want(name, Account::Discovery) {
                 begin.push(name.clone());
             }

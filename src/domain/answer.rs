@@ -109,12 +109,14 @@ fn unobserved(channel: &Observed, gaps: &[Gap], at: Time) -> Option<Answer> {
         let because = format!("the record of what was before {kept} is no longer kept");
         return Some(Answer::unknown(Code::Expired, because, Ground::Absence));
     }
-    let Some(since) = channel.since.filter(|since| *since <= at) else {
-        return Some(Answer::unknown(Code::NotWatched, not_yet_observed(channel, at), Ground::Absence));
-    };
-    debug_assert!(since <= at);
+    if at < channel.began {
+        let because = format!("the channel was not watched before {}", channel.began.ceil_ms());
+        return Some(Answer::unknown(Code::NotWatched, because, Ground::Absence));
+    }
     let full = gaps.iter().find(|gap| !gap.users_only && gap.covers(at));
-    let gap = full.or_else(|| gaps.iter().find(|gap| gap.covers(at)))?;
+    let Some(gap) = full.or_else(|| gaps.iter().find(|gap| gap.covers(at))) else {
+        return not_yet_observed(channel, at);
+    };
     let (code, because) = match (gap.reason, gap.users_only) {
         (GapReason::Unwatched, _) => (Code::NotWatched, "the channel was not watched then".to_owned()),
         (reason, false) => {
@@ -132,17 +134,18 @@ fn unobserved(channel: &Observed, gaps: &[Gap], at: Time) -> Option<Answer> {
     Some(Answer::unknown(code, because, Ground::Gap(*gap)))
 }
 
-fn not_yet_observed(channel: &Observed, at: Time) -> String {
-    match channel.since {
-        _ if at < channel.began => format!("the channel was not watched before {}", channel.began),
-        Some(since) => format!("the channel was first observed at {since}"),
-        None => "the channel has not been observed yet".to_owned(),
-    }
+fn not_yet_observed(channel: &Observed, at: Time) -> Option<Answer> {
+    let (code, because) = match channel.since {
+        Some(since) if since <= at => return None,
+        Some(since) => (Code::NotWatched, format!("the channel was first observed at {}", since.ceil_ms())),
+        None => (Code::Unsettled, "the channel has not been observed yet".to_owned()),
+    };
+    Some(Answer::unknown(code, because, Ground::Absence))
 }
 
 fn span(gap: &Gap) -> String {
     match gap.to {
-        Some(to) => format!("from {} to {to}", gap.from),
+        Some(to) => format!("from {} to {}", gap.from, to.ceil_ms()),
         None => format!("since {}", gap.from),
     }
 }
@@ -151,7 +154,7 @@ fn span(gap: &Gap) -> String {
 fn by_visit(visit: &Visit, at: Time) -> Option<Answer> {
     let (from, to) = visit.proven();
     if from <= at && at <= visit.proven_until() {
-        return Some(Answer::yes(format!("observations list the user from {from} to {to}"), visit));
+        return Some(Answer::yes(format!("observations list the user from {} to {to}", from.ceil_ms()), visit));
     }
     let within =
         |window: Window| window.contains(at) && window.not_before != Some(at) && at != window.not_after;

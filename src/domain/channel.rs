@@ -38,6 +38,8 @@ pub struct Channel {
     pub gap_after: Duration,
     /// When the watch began.
     pub began: Time,
+    /// Since when it is watched without a pause.
+    resumed: Time,
     roster: Roster,
     run: Option<Run>,
     /// Up to when observations were complete, as far as gaps are concerned.
@@ -89,6 +91,7 @@ impl Channel {
             name,
             gap_after,
             began,
+            resumed: began,
             roster: Roster::default(),
             run: None,
             complete: None,
@@ -98,13 +101,14 @@ impl Channel {
         }
     }
 
-    /// A channel that goes on from what the history kept.
-    pub fn resume(name: ChannelName, gap_after: Duration, kept: Checkpoint) -> Self {
+    /// A channel that goes on, at `resumed`, from what the history kept.
+    pub fn resume(name: ChannelName, gap_after: Duration, kept: Checkpoint, resumed: Time) -> Self {
         let open = |users_only| kept.open_gaps.iter().find(|gap| gap.users_only == users_only).copied();
         Self {
             name,
             gap_after,
             began: kept.began,
+            resumed,
             complete: kept.roster.complete(),
             run: kept.run,
             gap: open(false),
@@ -142,19 +146,31 @@ impl Channel {
         self.complete
     }
 
-    /// The gap that lasts, if one does; a full one before a partial one.
-    pub fn open_gap(&self) -> Option<&Gap> {
-        self.gap.as_ref().or(self.partial.as_ref())
+    /// The gap that lasts, if one does; a full one before a partial one. Also one that has opened by `now` and is not
+    /// committed yet.
+    pub fn open_gap(&self, now: Time) -> Option<Gap> {
+        self.gap.map(|gap| self.labelled(gap)).or_else(|| self.unobserved(now)).or(self.partial)
+    }
+
+    /// Whether it is in a full gap that is committed.
+    pub fn in_gap(&self) -> bool {
+        self.gap.is_some()
+    }
+
+    /// Whether nobody was there when it was last observed, if it was.
+    pub fn is_vacant(&self) -> bool {
+        self.roster.members().is_empty() && self.run.is_none_or(|run| run.occupancy == 0)
     }
 
     /// How it stands.
-    pub fn status(&self) -> Status {
-        match (&self.gap, &self.partial, &self.run) {
-            (Some(gap), _, _) if gap.reason == GapReason::Unwatched => Status::Unwatched,
-            (Some(_), _, _) => Status::Gap,
-            (None, Some(_), _) => Status::Partial,
-            (None, None, None) => Status::Starting,
-            (None, None, Some(_)) => Status::Ok,
+    pub fn status(&self, now: Time) -> Status {
+        match self.open_gap(now) {
+            // It is watched again.
+            Some(gap) if gap.reason == GapReason::Unwatched => Status::Starting,
+            Some(gap) if gap.users_only => Status::Partial,
+            Some(_) => Status::Gap,
+            None if self.run.is_none() => Status::Starting,
+            None => Status::Ok,
         }
     }
 
@@ -204,8 +220,8 @@ impl Channel {
         }
     }
 
-    /// The last observation that anything is compared with, a discovery included.
-    fn last_known(&self) -> Option<Moment> {
+    /// The last observation that the next is compared with, a discovery included.
+    pub fn last_known(&self) -> Option<Moment> {
         match (self.last(), self.roster.complete()) {
             (Some(last), Some(complete)) => Some(last.later(complete)),
             (last, complete) => last.or(complete),
@@ -222,7 +238,7 @@ impl Channel {
     fn gap_changes(&self, seen: &Observation) -> (Vec<Gap>, bool) {
         let full = self.gap.or_else(|| self.unobserved(seen.moment.latest));
         let blind = full.is_some();
-        let full = full.map(|gap| gap.closed(seen.moment.latest));
+        let full = full.map(|gap| self.labelled(gap).closed(seen.moment.latest));
         (full.into_iter().chain(self.partial_gap(seen, blind)).collect(), blind)
     }
 
@@ -231,6 +247,14 @@ impl Channel {
         let (since, from) = self.last().map_or((self.began, self.began), |last| (last.latest, last.earliest));
         let reason = self.trouble.unwrap_or(GapReason::Overrun);
         (now.since(since) > self.gap_after).then(|| Gap::open(from, reason))
+    }
+
+    /// A gap that opened while a request still hung is labelled once it is known what came of that.
+    fn labelled(&self, gap: Gap) -> Gap {
+        match self.trouble {
+            Some(reason) if gap.reason == GapReason::Overrun => Gap { reason, ..gap },
+            _ => gap,
+        }
     }
 
     /// The same for complete observations: an observation that is not complete opens a partial gap, a complete one
@@ -283,27 +307,40 @@ impl Channel {
         self.trouble = None;
     }
 
-    /// The changes if a gap opens because nothing good was seen up to `now`.
+    /// The changes if a gap opens because nothing good was seen up to `now`, or if the one that lasts turns out to have
+    /// another reason.
     pub fn overdue(&self, now: Time) -> Option<Changes> {
-        let gap = if self.gap.is_some() { None } else { self.unobserved(now) }?;
-        Some(self.with_gap(gap))
+        let Some(gap) = self.gap else {
+            return self.unobserved(now).map(|gap| self.with_gaps(vec![gap]));
+        };
+        let paused = matches!(gap.reason, GapReason::Stopped | GapReason::Crashed | GapReason::Unwatched);
+        if paused && now.since(self.resumed) > self.gap_after {
+            // It is watched again, and still not observed: that is another reason.
+            let reason = self.trouble.unwrap_or(GapReason::Overrun);
+            return Some(self.with_gaps(vec![gap.closed(self.resumed), Gap::open(self.resumed, reason)]));
+        }
+        let labelled = self.labelled(gap);
+        (labelled != gap).then(|| self.with_gaps(vec![labelled]))
     }
 
     /// The changes if adsum stops looking at `now`: the gap that runs from the last good observation.
     pub fn stop(&self, now: Time, reason: GapReason) -> Changes {
         match self.gap {
-            None => self.with_gap(Gap::open(self.last().map_or(self.began, |last| last.earliest), reason)),
+            None => {
+                let from = self.last().map_or(self.began, |last| last.earliest);
+                self.with_gaps(vec![Gap::open(from, reason)])
+            }
             // An end of the watch is worth its own gap; a stop goes on in the one that lasts.
             Some(gap) if reason == GapReason::Unwatched => {
-                Changes { gaps: vec![gap.closed(now), Gap::open(now, reason)], ..self.with_gap(gap) }
+                self.with_gaps(vec![self.labelled(gap).closed(now), Gap::open(now, reason)])
             }
-            Some(gap) => self.with_gap(gap),
+            Some(gap) => self.with_gaps(vec![self.labelled(gap)]),
         }
     }
 
-    fn with_gap(&self, gap: Gap) -> Changes {
+    fn with_gaps(&self, gaps: Vec<Gap>) -> Changes {
         let (complete, shown) = (self.roster.complete(), self.roster.shown());
-        Changes { last_run: self.run, gaps: vec![gap], complete, shown, ..Changes::default() }
+        Changes { last_run: self.run, gaps, complete, shown, ..Changes::default() }
     }
 
     /// Takes the gaps of [`Channel::overdue`] or [`Channel::stop`], once the history has them.

@@ -37,11 +37,6 @@ impl Run {
         let step = moment.latest.since(self.last.earliest);
         Self { last: moment, widest: self.widest.max(step), ..self }
     }
-
-    /// From when to when this occupancy is proven, at the resolution of the polling.
-    fn proven(&self) -> (Time, Time) {
-        (self.first.latest, self.last.earliest.max(self.first.latest))
-    }
 }
 
 /// Between which figures the occupancy lies.
@@ -83,9 +78,9 @@ pub fn resolution(runs: &[Run], time: Time) -> Option<Duration> {
 pub struct Bucket {
     /// Where it begins.
     pub start: Time,
-    /// The lowest occupancy seen in it.
+    /// The lowest occupancy there may have been in it.
     pub min: Option<u32>,
-    /// The highest occupancy seen in it.
+    /// The highest occupancy there may have been in it.
     pub max: Option<u32>,
     /// The mean over its observed time; between two observations the earlier one counts.
     pub mean: Option<f64>,
@@ -95,23 +90,19 @@ pub struct Bucket {
     pub observed: f64,
 }
 
-/// A stretch of observed time with the occupancy that counts for it.
+/// A stretch of observed time. Between two runs the occupancy lies between what they saw, and the earlier one counts for
+/// the mean.
 struct Stretch {
     from: Time,
     to: Time,
-    occupancy: u32,
+    low: u32,
+    high: u32,
+    counts: u32,
 }
 
-/// Sums `[from, to)` up in buckets of `step` (the last may be shorter), from the runs in order of time that touch it.
-/// `settled_until` is up to when the channel is observed now.
-pub fn buckets(
-    runs: &[Run],
-    gaps: &[Gap],
-    settled_until: Time,
-    from: Time,
-    to: Time,
-    step: Duration,
-) -> Vec<Bucket> {
+/// Sums `[from, to)` up in buckets of `step`, a millisecond at least (the last may be shorter), from the runs in order of
+/// time that touch it. `settled_until` is up to when the channel is observed now.
+pub fn buckets(runs: &[Run], gaps: &[Gap], settled_until: Time, from: Time, to: Time, step: Duration) -> Vec<Bucket> {
     let stretches = stretches(runs, gaps, settled_until);
     let mut rest = stretches.as_slice();
     let mut buckets = Vec::new();
@@ -127,25 +118,35 @@ pub fn buckets(
     buckets
 }
 
-/// What was observed, in order of time: each run counts from its first observation to the first of the next run or to
-/// the beginning of a gap, whichever comes first.
+/// What was observed, in order of time, each run up to the first observation of the next or to the beginning of a gap.
 fn stretches(runs: &[Run], gaps: &[Gap], settled_until: Time) -> Vec<Stretch> {
-    let mut stretches = Vec::with_capacity(runs.len());
+    let mut stretches = Vec::with_capacity(2 * runs.len());
     for (index, run) in runs.iter().enumerate() {
-        let (from, proven) = run.proven();
-        let next = runs.get(index + 1).map_or(settled_until.max(proven), |next| next.first.latest);
         let later = |gap: &&Gap| !gap.users_only && gap.to.is_none_or(|to| to > run.first.latest);
         let gap = gaps.iter().filter(later).map(|gap| gap.from).min();
-        let to = gap.map_or(next, |gap| gap.min(next));
-        if from < to {
-            stretches.push(Stretch { from, to, occupancy: run.occupancy });
+        let end = gap.map_or(settled_until, |gap| gap.min(settled_until));
+        let counts = run.occupancy;
+        let mut push = |from: Time, to: Time, other: u32| {
+            let (to, low, high) = (to.min(end), counts.min(other), counts.max(other));
+            if from < to {
+                stretches.push(Stretch { from, to, low, high, counts });
+            }
+        };
+        let from = run.first.latest;
+        match runs.get(index + 1) {
+            Some(next) => {
+                let proven = run.last.earliest.max(from);
+                push(from, proven, counts);
+                push(proven, next.first.latest, next.occupancy);
+            }
+            None => push(from, end, counts),
         }
     }
     stretches
 }
 
 fn bucket(start: Time, end: Time, stretches: &[Stretch]) -> Bucket {
-    let mut empty = Bucket { start, min: None, max: None, mean: None, last: None, observed: 0.0 };
+    let mut bucket = Bucket { start, min: None, max: None, mean: None, last: None, observed: 0.0 };
     let (mut observed, mut sum) = (Duration::ZERO, 0.0);
     for stretch in stretches.iter().take_while(|stretch| stretch.from < end) {
         let share = stretch.to.min(end).since(stretch.from.max(start));
@@ -153,16 +154,16 @@ fn bucket(start: Time, end: Time, stretches: &[Stretch]) -> Bucket {
             continue;
         }
         observed += share;
-        sum += share.as_secs_f64() * f64::from(stretch.occupancy);
-        empty.min = Some(empty.min.map_or(stretch.occupancy, |min| min.min(stretch.occupancy)));
-        empty.max = Some(empty.max.map_or(stretch.occupancy, |max| max.max(stretch.occupancy)));
-        empty.last = Some(stretch.occupancy);
+        sum += share.as_secs_f64() * f64::from(stretch.counts);
+        bucket.min = Some(bucket.min.map_or(stretch.low, |min| min.min(stretch.low)));
+        bucket.max = Some(bucket.max.map_or(stretch.high, |max| max.max(stretch.high)));
+        bucket.last = Some(stretch.counts);
     }
     if !observed.is_zero() {
-        empty.mean = Some(sum / observed.as_secs_f64());
-        empty.observed = (observed.as_secs_f64() / end.since(start).as_secs_f64()).min(1.0);
+        bucket.mean = Some(sum / observed.as_secs_f64());
+        bucket.observed = (observed.as_secs_f64() / end.since(start).as_secs_f64()).min(1.0);
     }
-    empty
+    bucket
 }
 
 #[cfg(test)]

@@ -13,6 +13,9 @@ use super::schedule::{Beat, back_off};
 use super::time::Time;
 use super::watch::Policy;
 
+/// The service may ask to be left alone for at most so long.
+pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+
 /// A channel that spoiled an answer is asked for alone until so many of its answers were good.
 pub const ALONE_FOR: u32 = 100;
 
@@ -53,8 +56,11 @@ pub struct Ask {
 /// What went wrong with a request, as far as the plan is concerned.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Failure {
-    /// The service did not answer, or answered that it cannot now.
-    Service,
+    /// The service did not answer, or answered that it cannot now. It may have said when to come back.
+    Service {
+        /// Not before so long.
+        retry_after: Option<Duration>,
+    },
     /// Something in the answer is bad; it may be one channel's fault.
     Answer,
     /// The service refuses these channels.
@@ -129,9 +135,9 @@ impl Plan {
         }
     }
 
-    /// Watches a channel from now on, not before `not_before`. Watching it again changes its policy.
+    /// Watches a channel from now on, not before `not_before`. Watching it again changes its policy, and nothing about
+    /// what is under way for it.
     pub fn watch(&mut self, name: &ChannelName, policy: Policy, now: Time, not_before: Time) {
-        self.unwatch(name);
         let class = Class {
             interval: policy.interval,
             include_state: policy.include_state,
@@ -139,6 +145,18 @@ impl Plan {
         };
         let slot = self.take_slot(class);
         let beat = Beat::slot(self.start, class.interval, u32::try_from(slot).unwrap_or(u32::MAX));
+        // The first request is made at once: a user who starts adsum wants to see something.
+        let first = if slot == 0 { now } else { beat.after(now) }.max(not_before);
+        if let Some(entry) = self.entries.get_mut(name) {
+            let (class_before, slot_before) = (entry.class, entry.slot);
+            (entry.class, entry.slot, entry.beat) = (class, slot, beat);
+            let waiting = matches!(entry.phase, Phase::Waiting(_));
+            self.give_slot(class_before, slot_before);
+            if waiting {
+                self.wait(name, first);
+            }
+            return;
+        }
         let entry = Entry {
             class,
             slot,
@@ -150,9 +168,7 @@ impl Plan {
             address: address_len(name),
         };
         self.entries.insert(name.clone(), entry);
-        // The first request is made at once: a user who starts adsum wants to see something.
-        let first = if slot == 0 { now } else { beat.after(now) };
-        self.wait(name, first.max(not_before));
+        self.wait(name, first);
     }
 
     /// The first slot with room, so that channels asked for together fill requests.
@@ -173,9 +189,19 @@ impl Plan {
         if let Phase::Waiting(due) = entry.phase {
             self.due.remove(&(due, name.clone()));
         }
-        if let Some(taken) = self.slots.get_mut(&entry.class).and_then(|slots| slots.get_mut(entry.slot)) {
+        self.give_slot(entry.class, entry.slot);
+    }
+
+    fn give_slot(&mut self, class: Class, slot: usize) {
+        if let Some(taken) = self.slots.get_mut(&class).and_then(|slots| slots.get_mut(slot)) {
             *taken = taken.saturating_sub(1);
         }
+    }
+
+    /// An answer shows that the key works, whatever it says of the channels.
+    pub fn key_works(&mut self) {
+        self.key = None;
+        self.probing = false;
     }
 
     /// Whether the channel is watched.
@@ -276,8 +302,6 @@ impl Plan {
     /// A good answer for a channel, with so many users: it waits for its next beat, or, if its changes are to be
     /// committed (`held`), for [`Plan::release`].
     pub fn answered(&mut self, name: &ChannelName, sent: Time, received: Time, users: usize, held: bool) {
-        self.key = None;
-        self.probing = false;
         let cache_ttl = self.limits.cache_ttl;
         let Some(entry) = self.entries.get_mut(name) else { return };
         entry.failures = 0;
@@ -332,8 +356,8 @@ impl Plan {
         match failure {
             Failure::Key { retry_after } => self.key_failed(ask, *retry_after, now, chance),
             // The probe found out nothing.
-            Failure::Service if probed => self.key_failed(ask, None, now, chance),
-            Failure::Service => self.back_off_all(&ask.channels, now, chance),
+            Failure::Service { retry_after } if probed => self.key_failed(ask, *retry_after, now, chance),
+            Failure::Service { retry_after } => self.back_off_all(&ask.channels, *retry_after, now, chance),
             Failure::Answer if ask.channels.len() > 1 => self.halve(ask, now),
             Failure::Answer => self.set_apart(&ask.channels, now, chance),
             Failure::Channels(named) => {
@@ -370,15 +394,16 @@ impl Plan {
                 entry.company = Company::Alone(ALONE_FOR);
             }
         }
-        self.back_off_all(names, now, chance);
+        self.back_off_all(names, None, now, chance);
     }
 
-    fn back_off_all(&mut self, names: &[ChannelName], now: Time, chance: f64) {
+    fn back_off_all(&mut self, names: &[ChannelName], retry_after: Option<Duration>, now: Time, chance: f64) {
+        let least = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
         for name in names {
             if let Some(entry) = self.entries.get_mut(name) {
                 entry.failures = entry.failures.saturating_add(1);
-                let due = now.plus(back_off(entry.class.interval, entry.failures, chance));
-                self.wait(name, due);
+                let wait = back_off(entry.class.interval, entry.failures, chance);
+                self.wait(name, now.plus(wait.max(least)));
             }
         }
     }
@@ -394,15 +419,11 @@ impl Plan {
                 (now.plus(back_off(interval.unwrap_or(Duration::from_secs(1)), failures, chance)), failures)
             }
         };
-        self.key = Some((until.max(now.plus(retry_after.unwrap_or_default())), failures));
+        let asked = now.plus(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER));
+        self.key = Some((until.max(asked), failures));
         for name in &ask.channels {
             self.wait(name, now);
         }
-    }
-
-    /// Whether nothing can be asked for because the key is in trouble. Then every channel is blind for the same reason.
-    pub fn key_in_trouble(&self) -> bool {
-        self.key.is_some()
     }
 }
 

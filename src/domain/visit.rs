@@ -55,9 +55,11 @@ impl Visit {
             && self.left.is_none_or(|left| left.not_after >= from)
     }
 
-    /// How long it was, up to `now` while it lasts. `gaps` are those of the channel, partial ones too.
-    pub fn length(&self, gaps: &[Gap], now: Time) -> Length {
+    /// How long it was, up to `now` while it lasts. `gaps` are those of the channel, partial ones too; those that ended
+    /// before `kept_since` are forgotten, so nothing before it is proven.
+    pub fn length(&self, gaps: &[Gap], now: Time, kept_since: Option<Time>) -> Length {
         let (from, to) = self.proven();
+        let from = kept_since.map_or(from, |kept| from.max(kept).min(to));
         let end = self.left.map_or(now, |left| left.not_after);
         Length {
             min: to.since(from).saturating_sub(covered(gaps, from, to)),
@@ -145,10 +147,12 @@ mod tests {
     #[test]
     fn a_visit_is_as_long_as_proven_at_least_and_as_its_windows_at_most() {
         let gap = Gap::open(time(20), GapReason::Timeout).closed(time(30));
-        let length = visit((0, 5), Some((60, 65)), 60).length(&[gap], time(100));
+        let length = visit((0, 5), Some((60, 65)), 60).length(&[gap], time(100), None);
         assert_eq!(length, Length { min: Duration::from_secs(45), max: Some(Duration::from_secs(65)) });
-        let open = visit((0, 5), None, 50).length(&[], time(52));
+        let open = visit((0, 5), None, 50).length(&[], time(52), None);
         assert_eq!(open, Length { min: Duration::from_secs(45), max: Some(Duration::from_secs(52)) });
+        let old = visit((0, 5), None, 50).length(&[], time(52), Some(time(40)));
+        assert_eq!(old.min, Duration::from_secs(10), "gaps before 40 are forgotten");
     }
 
     #[test]

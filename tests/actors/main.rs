@@ -74,7 +74,7 @@ async fn an_outage_is_one_gap_without_leaves_and_the_changes_afterwards_span_it(
     world.source.join("lobby", "ada");
     world.source.join("lobby", "bob");
     world.pass(12.0).await;
-    world.source.change(|s| s.trouble = Some(trouble(GapReason::Timeout, Failure::Service)));
+    world.source.change(|s| s.trouble = Some(trouble(GapReason::Timeout, Failure::Service { retry_after: None })));
     world.pass(30.0).await;
     world.source.leave("lobby", "ada");
     let left = world.adsum.now();

@@ -81,6 +81,12 @@ impl Facts {
         self.observed.last_complete.map(|last| last.earliest)
     }
 
+    /// Whether users are settled at `at`, gaps aside.
+    pub(super) fn users_observed(&self, at: Time) -> bool {
+        let since = self.observed.complete_since.is_some_and(|since| since <= at);
+        since && self.users_settled_until().is_some_and(|until| at <= until)
+    }
+
     /// A visit that lasts goes on up to where the published observations prove it.
     pub(super) fn up_to_date(&self, visit: Visit) -> Visit {
         let settled = self.users_settled_until().unwrap_or(visit.listed_until);
@@ -119,6 +125,8 @@ impl Facts {
     pub(super) fn coverage(&self, gaps: &[Gap], from: Time, to: Time) -> Coverage {
         let share = |since: Option<Time>, until: Option<Time>, gaps: &[Gap]| {
             let (Some(since), Some(until)) = (since, until) else { return 0.0 };
+            // Gaps before that are forgotten, so nothing before it is known to be observed.
+            let since = self.observed.kept_since.map_or(since, |kept| since.max(kept));
             let (start, end) = (since.max(from), until.min(to));
             let observed = end.since(start).saturating_sub(covered(gaps, start, end.max(start)));
             let whole = to.since(from);

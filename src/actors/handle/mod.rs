@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use actix::Addr;
 use thiserror::Error;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Semaphore, broadcast, watch};
 
 pub use self::events::GapCursor;
 pub use self::start::{Parts, Settings, StartError, start};
@@ -53,7 +53,12 @@ pub struct Adsum {
     health: Arc<HistoryHealth>,
     failed: watch::Receiver<bool>,
     supervisor: Addr<Supervisor>,
+    /// Questions that may be asked of the history at once.
+    questions: Arc<Semaphore>,
 }
+
+/// Questions that are asked of the history at once; more wait, so that they never take the threads that the record needs.
+pub const QUESTIONS: usize = 8;
 
 impl Adsum {
     /// What time it is, by the clock of the record.
@@ -96,6 +101,7 @@ impl Adsum {
         F: FnOnce(&dyn History) -> Result<T, AskError> + Send + 'static,
     {
         let history = Arc::clone(&self.history);
+        let _turn = self.questions.acquire().await.map_err(|_| AskError::Stopping)?;
         tokio::task::spawn_blocking(move || question(&*history)).await.map_err(|_| AskError::Stopping)?
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use hashbrown::HashSet;
+
 use super::facts::{Facts, gaps_of};
 use super::{Adsum, AskError, OccupantAt, Occupants};
 use crate::actors::live::Live;
@@ -50,7 +52,7 @@ impl Adsum {
         let found = self.ask(move |history| {
             let kept =
                 history.checkpoint(&channel)?.ok_or_else(|| AskError::UnknownChannel(channel.clone()))?;
-            let channel = Channel::resume(channel, Duration::MAX, kept);
+            let channel = Channel::resume(channel, Duration::MAX, kept, Time::default());
             Ok(of_channel(&channel).unwrap_or_else(|| nothing(now)))
         });
         Ok(page(found.await?, now, after.as_ref(), limit))
@@ -112,15 +114,17 @@ fn occupant_now(user: &UserId, member: &Member, listed: bool) -> OccupantAt {
 
 fn occupants_at(history: &dyn History, facts: &Facts, at: Time) -> Result<Found, AskError> {
     let channel = &facts.record.channel;
-    let gaps = gaps_of(history, channel, at, at.plus(INSTANT))?;
+    // Gaps last: one that was found since covers what a visit read before it does not know.
+    let visits = visits_touching(history, Some(channel), None, at)?;
     let runs = facts.runs(history, at, at)?;
-    let settled = facts.settled_until().is_some_and(|settled| at <= settled);
+    let gaps = gaps_of(history, channel, at, at.plus(INSTANT))?;
     let mut items: Vec<OccupantAt> = Vec::new();
-    for visit in visits_touching(history, Some(channel), None, at)? {
+    let mut listed = HashSet::new();
+    for visit in visits {
         let visit = facts.up_to_date(visit);
         let answer = presence(Some(&facts.observed), std::slice::from_ref(&visit), &gaps, at);
         // Of somebody who left in one window and came back in the next, one entry is enough.
-        if answer.present == Present::No || items.iter().any(|item| item.user == visit.user) {
+        if answer.present == Present::No || !listed.insert(visit.user.clone()) {
             continue;
         }
         let state = history.state_at(&visit, at)?;
@@ -134,8 +138,8 @@ fn occupants_at(history: &dyn History, facts: &Facts, at: Time) -> Result<Found,
     }
     Ok(Found {
         at,
-        occupancy: occupancy::at(&runs, &gaps, at).filter(|_| settled),
-        observed: settled && !gaps.iter().any(|gap| gap.covers(at)),
+        occupancy: occupancy::at(&runs, &gaps, at),
+        observed: facts.users_observed(at) && !gaps.iter().any(|gap| gap.covers(at)),
         items,
     })
 }

@@ -45,8 +45,9 @@ impl Adsum {
                 let answer = presence(None, &[], &[], at);
                 return Ok(PresenceAnswer { answer, at, age: now.since(at), resolution: None });
             };
-            let gaps = gaps_of(history, &channel, at, at.plus(INSTANT))?;
+            // Gaps last: one that was found since covers what a visit read before it does not know.
             let visits = visits_touching(history, Some(&channel), Some(&user), at)?;
+            let gaps = gaps_of(history, &channel, at, at.plus(INSTANT))?;
             let visits: Vec<_> = visits.into_iter().map(|visit| facts.up_to_date(visit)).collect();
             let answer = presence(Some(&facts.observed), &visits, &gaps, at);
             let resolution = facts.resolution(history, at)?;
@@ -63,7 +64,7 @@ impl Adsum {
         let (channel, user) = (channel.clone(), user.clone());
         self.ask(move |history| {
             let kept = history.checkpoint(&channel)?;
-            let channel = kept.map(|kept| Channel::resume(channel, Duration::MAX, kept));
+            let channel = kept.map(|kept| Channel::resume(channel, Duration::MAX, kept, Time::default()));
             Ok(as_of_last(channel.as_ref(), &user, now))
         })
         .await

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use actix::Actor as _;
 use thiserror::Error;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Semaphore, broadcast, watch};
 use tracing::info;
 
-use super::Adsum;
+use super::{Adsum, QUESTIONS};
 use crate::actors::clock::Clock;
 use crate::actors::live::Registry;
 use crate::actors::pace::Pace;
@@ -16,22 +16,19 @@ use crate::actors::poller::PollerParts;
 use crate::actors::recorder::RecorderParts;
 use crate::actors::seat::Seat;
 use crate::actors::source::Source;
+use crate::actors::supervisor::loading::{each_open_gap, end_unwanted};
 use crate::actors::supervisor::{Supervisor, SupervisorParts};
 use crate::actors::watchlist::Watchlist;
-use crate::domain::channel::Changes;
-use crate::domain::gap::{Gap, GapReason};
-use crate::domain::names::{ChannelName, GroupName};
+use crate::domain::gap::GapReason;
+use crate::domain::names::GroupName;
 use crate::domain::plan::Limits;
 use crate::domain::time::Time;
 use crate::domain::watch::{Policies, Target};
-use crate::history::{Entry, History, HistoryError};
+use crate::history::{History, HistoryError};
 use crate::states::States;
 
 /// Commits that a slow listener may be behind before it must read on from the history.
 const COMMITS_KEPT: usize = 1024;
-
-/// Gaps are read in pages of so many.
-const GAPS: usize = 1000;
 
 /// What adsum does.
 #[derive(Clone, Debug)]
@@ -131,10 +128,12 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         health,
         failed,
         supervisor,
+        questions: Arc::new(Semaphore::new(QUESTIONS)),
     })
 }
 
-/// Notices a crash, reads what the API had watched, and ends the watches that nobody wants any more.
+/// Notices a crash, reads what the API had watched, takes up again what patterns had found, and ends the watches that
+/// nobody wants any more.
 fn recover(
     history: &dyn History,
     configured: Vec<Target>,
@@ -147,35 +146,15 @@ fn recover(
     }
     let watches = history.watches()?.into_iter();
     let added = watches.map(|text| Target::new(&text).map_err(|_| StartError::Watch(text)));
-    let watchlist = Watchlist::new(configured, added.collect::<Result<_, _>>()?);
+    let mut watchlist = Watchlist::new(configured, added.collect::<Result<_, _>>()?);
+    each_open_gap(history, now, |channel, gap| {
+        if gap.reason != GapReason::Unwatched {
+            watchlist.take_up(&channel);
+        }
+    })?;
     // Which channels a group means is not known yet.
     if groups.is_empty() {
-        end_unwanted(history, &watchlist, now)?;
+        end_unwanted(history, |channel| watchlist.wants(channel), now)?;
     }
     Ok(watchlist)
-}
-
-/// A channel that was watched when adsum ended, and is not meant any more, was stopped up to now and is unwatched from
-/// now on.
-fn end_unwanted(history: &dyn History, watchlist: &Watchlist, now: Time) -> Result<(), HistoryError> {
-    let mut after = None;
-    loop {
-        let open = history.gaps(None, (Some(now), None), after.as_ref(), GAPS)?;
-        let more = open.len() >= GAPS;
-        after = open.last().map(|(channel, gap)| (gap.from, channel.clone()));
-        let lasts = |gap: &Gap| gap.to.is_none() && !gap.users_only && gap.reason != GapReason::Unwatched;
-        let unwanted = open.into_iter().filter(|(channel, gap)| lasts(gap) && !watchlist.means(channel));
-        let entries: Vec<Entry> = unwanted.map(|(channel, gap)| unwatched(channel, gap, now)).collect();
-        if !entries.is_empty() {
-            history.commit(&entries)?;
-        }
-        if !more {
-            return Ok(());
-        }
-    }
-}
-
-fn unwatched(channel: ChannelName, gap: Gap, now: Time) -> Entry {
-    let gaps = vec![gap.closed(now), Gap::open(now, GapReason::Unwatched)];
-    Entry { channel, changes: Changes { gaps, ..Changes::default() } }
 }

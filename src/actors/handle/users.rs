@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use hashbrown::HashMap;
-
 use super::facts::gaps_of;
 use super::occupants::{each_visit, visits_touching};
 use super::visits::Lengths;
@@ -36,7 +34,7 @@ impl Adsum {
                 return Err(AskError::UnknownUser(user));
             }
             let query = VisitQuery { user: Some(user.clone()), limit: VISITS, ..VisitQuery::default() };
-            let mut lengths = Lengths { history, published, now, facts: HashMap::new() };
+            let mut lengths = Lengths::new(history, published, now)?;
             let mut found = UserNow {
                 user,
                 here: Vec::new(),
@@ -71,7 +69,7 @@ impl Adsum {
             if !history.knows_user(&user)? {
                 return Err(AskError::UnknownUser(user));
             }
-            let mut lengths = Lengths { history, published, now, facts: HashMap::new() };
+            let mut lengths = Lengths::new(history, published, now)?;
             let mut found = Vec::new();
             for visit in visits_touching(history, None, Some(&user), at.unwrap_or(now))? {
                 let visit = lengths.up_to_date(visit)?;

@@ -36,11 +36,16 @@ impl Adsum {
             let coverage =
                 facts.map(|facts| covering(history, &facts, query.from, query.to, now)).transpose()?;
             let limit = query.limit;
+            // Nothing is known of the future, not even of whoever is there now.
+            let to = query.to.map_or(now, |to| to.min(now));
+            if query.from.is_some_and(|from| from > to) {
+                return Ok(Page { items: Vec::new(), next: None, coverage });
+            }
             let mut visits = history.visits(&VisitQuery { limit: limit.saturating_add(1), ..query })?;
             let more = visits.len() > limit;
             visits.truncate(limit);
             let next = visits.last().filter(|_| more).map(cursor);
-            let mut lengths = Lengths { history, published, now, facts: HashMap::new() };
+            let mut lengths = Lengths::new(history, published, now)?;
             let mut visits =
                 visits.into_iter().map(|v| lengths.up_to_date(v)).collect::<Result<Vec<_>, _>>()?;
             if let Some(at_most) = merged {
@@ -63,10 +68,19 @@ pub(super) struct Lengths<'a> {
     pub(super) history: &'a dyn History,
     pub(super) published: HashMap<ChannelName, Published>,
     pub(super) now: Time,
+    pub(super) kept_since: Option<Time>,
     pub(super) facts: HashMap<ChannelName, Option<Facts>>,
 }
 
-impl Lengths<'_> {
+impl<'a> Lengths<'a> {
+    pub(super) fn new(
+        history: &'a dyn History,
+        published: HashMap<ChannelName, Published>,
+        now: Time,
+    ) -> Result<Self, AskError> {
+        Ok(Self { history, published, now, kept_since: history.kept_since()?, facts: HashMap::new() })
+    }
+
     /// The visit, up to where it is proven if it lasts.
     pub(super) fn up_to_date(&mut self, visit: Visit) -> Result<Visit, AskError> {
         if !self.facts.contains_key(&visit.channel) {
@@ -86,6 +100,6 @@ impl Lengths<'_> {
         let from = visit.joined.not_before.unwrap_or(visit.joined.not_after);
         let to = visit.left.map_or(self.now, |left| left.not_after);
         let gaps = gaps_of(self.history, &visit.channel, from, to)?;
-        Ok(VisitItem { length: visit.length(&gaps, self.now), visit, gaps })
+        Ok(VisitItem { length: visit.length(&gaps, self.now, self.kept_since), visit, gaps })
     }
 }

@@ -1,14 +1,17 @@
-//! Loading channels from the history.
+//! Reading from the history what channels go on from.
 
 use hashbrown::HashSet;
 use tokio::task::JoinError;
 
 use crate::actors::clock::Clock;
-use crate::domain::channel::Channel;
+use crate::domain::channel::{Changes, Channel};
+use crate::domain::gap::{Gap, GapReason};
 use crate::domain::names::ChannelName;
-use crate::domain::time::Moment;
-use crate::domain::watch::Policies;
-use crate::history::{History, HistoryError};
+use crate::domain::time::{Moment, Time};
+use crate::history::{Entry, History, HistoryError};
+
+/// Gaps are read in pages of so many.
+const GAPS: usize = 1000;
 
 /// A good discovery.
 pub(super) struct Discovery {
@@ -21,35 +24,76 @@ pub(super) fn flatten<T>(work: Result<Result<T, HistoryError>, JoinError>) -> Re
     work.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
 }
 
-/// What the history has of the channels, or what they begin with.
+/// Channels that were loaded, and, with the first error, those that could not be.
+type Loaded = (Vec<(ChannelName, Channel)>, Option<(String, Vec<ChannelName>)>);
+
+/// What the history has of the channels, or what they begin with. One that cannot be read keeps none of the others back.
+/// How each is watched is not known here: no gap opens by itself before that is set.
 pub(super) fn load(
     history: &dyn History,
-    policies: &Policies,
     clock: Clock,
     names: Vec<ChannelName>,
     discovered: Option<&Discovery>,
-) -> Result<Vec<(ChannelName, Channel)>, HistoryError> {
+) -> Result<Loaded, HistoryError> {
     let mut loaded = Vec::with_capacity(names.len());
-    let mut new = Vec::new();
+    let (mut new, mut failed) = (Vec::new(), None);
     for name in names {
-        let gap_after = policies.of(&name).gap_after;
-        match history.checkpoint(&name)? {
-            Some(kept) => loaded.push((name.clone(), Channel::resume(name, gap_after, kept))),
-            None => new.push((name, gap_after)),
+        match history.checkpoint(&name) {
+            Ok(Some(kept)) => {
+                let channel = Channel::resume(name.clone(), std::time::Duration::MAX, kept, clock.now());
+                loaded.push((name, channel));
+            }
+            Ok(None) => new.push(name),
+            Err(error) => failed.get_or_insert_with(|| (error.to_string(), Vec::new())).1.push(name),
         }
     }
     if !new.is_empty() {
         let began = clock.now();
-        let names: Vec<ChannelName> = new.iter().map(|(name, _)| name.clone()).collect();
-        history.begin(&names, began)?;
-        let fresh =
-            new.into_iter().map(|(name, gap_after)| (name.clone(), Channel::begin(name, gap_after, began)));
-        loaded.extend(fresh);
+        history.begin(&new, began)?;
+        let fresh = |name: ChannelName| (name.clone(), Channel::begin(name, std::time::Duration::MAX, began));
+        loaded.extend(new.into_iter().map(fresh));
     }
     for (name, channel) in &mut loaded {
         if let Some(discovery) = discovered.filter(|discovery| !discovery.channels.contains(name)) {
             channel.absent(discovery.moment);
         }
     }
-    Ok(loaded)
+    Ok((loaded, failed))
+}
+
+/// Calls `each` with every full gap that lasts.
+pub(in crate::actors) fn each_open_gap(
+    history: &dyn History,
+    now: Time,
+    mut each: impl FnMut(ChannelName, Gap),
+) -> Result<(), HistoryError> {
+    let mut after = None;
+    loop {
+        let open = history.gaps(None, (Some(now), None), after.as_ref(), GAPS)?;
+        let more = open.len() >= GAPS;
+        after = open.last().map(|(channel, gap)| (gap.from, channel.clone()));
+        for (channel, gap) in open.into_iter().filter(|(_, gap)| gap.to.is_none() && !gap.users_only) {
+            each(channel, gap);
+        }
+        if !more {
+            return Ok(());
+        }
+    }
+}
+
+/// A channel that was watched when adsum ended, and is not meant any more, was stopped up to now and is unwatched from
+/// now on.
+pub(in crate::actors) fn end_unwanted(
+    history: &dyn History,
+    wanted: impl Fn(&ChannelName) -> bool,
+    now: Time,
+) -> Result<(), HistoryError> {
+    let mut entries = Vec::new();
+    each_open_gap(history, now, |channel, gap| {
+        if gap.reason != GapReason::Unwatched && !wanted(&channel) {
+            let gaps = vec![gap.closed(now), Gap::open(now, GapReason::Unwatched)];
+            entries.push(Entry { channel, changes: Changes { gaps, ..Changes::default() } });
+        }
+    })?;
+    if entries.is_empty() { Ok(()) } else { history.commit(&entries).map(|_| ()) }
 }

@@ -1,7 +1,8 @@
 //! The supervisor: starts the children, replaces those that die, decides which channels are watched, and stops
 //! everything in order.
 
-mod loading;
+pub(in crate::actors) mod loading;
+mod place;
 mod stop;
 mod watching;
 
@@ -18,18 +19,18 @@ use tokio::time::Instant;
 use tracing::error;
 
 use self::loading::Discovery;
+use self::place::Place;
 pub use self::stop::Stop;
 pub use self::watching::{Found, GetTargets, Reconfigure, Retarget};
-use super::channel::ChannelActor;
 use super::clock::Clock;
 use super::keeper::Keeper;
 use super::live::Registry;
 use super::poller::{Poller, PollerParts};
 use super::recorder::{Recorder, RecorderParts};
 use super::scout::{Groups, Scout, ScoutParts};
-use super::seat::{Obituary, Seat};
+use super::seat::{Ended, Obituary, Seat};
 use super::watchlist::Watchlist;
-use crate::domain::names::ChannelName;
+use crate::domain::names::{ChannelName, GroupName};
 use crate::domain::watch::Policies;
 use crate::states::States;
 
@@ -82,17 +83,17 @@ pub struct SupervisorParts {
 /// Owns the children.
 pub struct Supervisor {
     parts: SupervisorParts,
-    channels: HashMap<ChannelName, Addr<ChannelActor>>,
-    /// Of these, the ones that were told to end.
-    ending: HashSet<ChannelName>,
+    channels: HashMap<ChannelName, Place>,
     recorder: Seat<Recorder>,
     poller: Seat<Poller>,
     patterns: Arc<AtomicBool>,
-    deaths: mpsc::UnboundedSender<Child>,
-    heard: Option<mpsc::UnboundedReceiver<Child>>,
+    deaths: mpsc::UnboundedSender<(Child, Ended)>,
+    heard: Option<mpsc::UnboundedReceiver<(Child, Ended)>>,
     died: VecDeque<Instant>,
     /// The last good discovery. What it does not list had nobody.
     discovered: Option<Arc<Discovery>>,
+    /// Groups that were not listed yet since adsum started.
+    unlisted: HashSet<GroupName>,
     stopping: bool,
 }
 
@@ -100,9 +101,9 @@ impl Supervisor {
     /// A supervisor whose children start with it.
     pub fn new(parts: SupervisorParts) -> Self {
         let (deaths, heard) = mpsc::unbounded_channel();
+        let unlisted = parts.groups.read().iter().cloned().collect();
         Self {
             channels: HashMap::new(),
-            ending: HashSet::new(),
             recorder: Seat::default(),
             poller: Seat::default(),
             patterns: Arc::new(AtomicBool::new(parts.watchlist.has_patterns())),
@@ -110,6 +111,7 @@ impl Supervisor {
             heard: Some(heard),
             died: VecDeque::new(),
             discovered: None,
+            unlisted,
             stopping: false,
             parts,
         }
@@ -133,9 +135,10 @@ impl Supervisor {
             }
             Child::Poller => {
                 self.poller.put(Poller::new(self.parts.poller.clone(), obituary()).start());
-                let live = |name| self.parts.registry.get(name);
-                let watched =
-                    self.channels.iter().filter_map(|(name, addr)| Some((live(name)?, addr.clone())));
+                let watched = self.channels.iter().filter_map(|(name, place)| match place {
+                    Place::Watched(addr) => Some((self.parts.registry.get(name)?, addr.clone())),
+                    _ => None,
+                });
                 self.poll(watched.collect(), ctx);
             }
             Child::Keeper => {
@@ -153,31 +156,21 @@ impl Supervisor {
                 };
                 Scout::new(parts, obituary()).start();
             }
-            Child::Channel(name) => self.begin(vec![name.clone()], ctx),
+            Child::Channel(name) => self.load(vec![name.clone()], ctx),
         }
     }
 
-    fn died(&mut self, child: Child, ctx: &mut Context<Self>) {
+    fn died(&mut self, child: Child, ended: Ended, ctx: &mut Context<Self>) {
         if let Child::Channel(name) = &child {
-            self.channels.remove(name);
-            let told = self.ending.remove(name);
-            if !self.parts.watchlist.wants(name) {
-                return self.parts.registry.withdraw(name);
+            if ended == Ended::AsTold {
+                return self.ended(name, ctx);
             }
-            if told {
-                // Somebody wanted it again before it had ended.
-                return self.begin(vec![name.clone()], ctx);
-            }
+            self.channels.insert(name.clone(), Place::Loading);
         }
         if self.stopping {
             return;
         }
-        error!(?child, "a part of adsum died; replacing it");
-        let now = Instant::now();
-        self.died.push_back(now);
-        self.died.retain(|at| now.duration_since(*at) < DEATHS_WITHIN);
-        if self.died.len() >= MAX_DEATHS {
-            error!(deaths = MAX_DEATHS, within = ?DEATHS_WITHIN, "too many parts died; giving up");
+        if ended == Ended::Suddenly && self.too_many_deaths(&child) {
             self.parts.failed.send_replace(true);
             return;
         }
@@ -186,6 +179,18 @@ impl Supervisor {
                 supervisor.start_child(&child, ctx);
             }
         });
+    }
+
+    fn too_many_deaths(&mut self, child: &Child) -> bool {
+        error!(?child, "a part of adsum died; replacing it");
+        let now = Instant::now();
+        self.died.push_back(now);
+        self.died.retain(|at| now.duration_since(*at) < DEATHS_WITHIN);
+        let too_many = self.died.len() >= MAX_DEATHS;
+        if too_many {
+            error!(deaths = MAX_DEATHS, within = ?DEATHS_WITHIN, "too many parts died; giving up");
+        }
+        too_many
     }
 }
 
@@ -199,14 +204,14 @@ impl Actor for Supervisor {
         for child in [Child::Recorder, Child::Poller, Child::Keeper] {
             self.start_child(&child, ctx);
         }
-        self.begin(self.parts.watchlist.channels().cloned().collect(), ctx);
+        self.want(self.parts.watchlist.channels().cloned().collect(), ctx);
         self.start_child(&Child::Scout, ctx);
     }
 }
 
-impl StreamHandler<Child> for Supervisor {
-    fn handle(&mut self, child: Child, ctx: &mut Self::Context) {
-        self.died(child, ctx);
+impl StreamHandler<(Child, Ended)> for Supervisor {
+    fn handle(&mut self, (child, ended): (Child, Ended), ctx: &mut Self::Context) {
+        self.died(child, ended, ctx);
     }
 
     fn finished(&mut self, _: &mut Self::Context) {

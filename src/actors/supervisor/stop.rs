@@ -3,14 +3,19 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
-use futures_util::future::join_all;
+use futures_util::FutureExt as _;
+use futures_util::future::{LocalBoxFuture, join_all};
 use tokio::sync::oneshot;
 use tracing::warn;
 
 use super::Supervisor;
+use super::place::Place;
 use crate::actors::channel::{ChannelActor, End};
 use crate::actors::poller::Halt;
+use crate::actors::recorder::record;
 use crate::domain::gap::GapReason;
+use crate::domain::names::ChannelName;
+use crate::history::Entry;
 
 /// Stop everything in order. Answers when the record is complete.
 #[derive(Message)]
@@ -18,10 +23,31 @@ use crate::domain::gap::GapReason;
 pub struct Stop;
 
 /// Ends one channel; a channel that is gone has nothing to end.
-pub(super) async fn end(channel: Addr<ChannelActor>, reason: GapReason) {
+pub(super) async fn end(channel: Addr<ChannelActor>, gap: Option<GapReason>) {
     let (done, ended) = oneshot::channel();
-    if channel.send(End { reason, done }).await.is_ok() {
+    if channel.send(End { gap, done }).await.is_ok() {
         let _ = ended.await;
+    }
+}
+
+impl Supervisor {
+    /// What must happen to a channel before adsum ends.
+    fn stop(&self, name: &ChannelName, place: &Place) -> Option<LocalBoxFuture<'static, ()>> {
+        match place {
+            // One that was told to end may wait for the history, and does not any more.
+            Place::Watched(actor) | Place::Ending { actor, .. } => {
+                Some(end(actor.clone(), Some(GapReason::Stopped)).boxed_local())
+            }
+            Place::Dormant { .. } => {
+                let live = self.parts.registry.get(name)?;
+                let changes = live.channel.read().stop(self.clock().now(), GapReason::Stopped);
+                let (recorder, channel) = (self.recorder.clone(), name.clone());
+                // What is not recorded is told as after a crash.
+                let stop = async move { drop(record(&recorder, Entry { channel, changes }).await.is_ok()) };
+                Some(stop.boxed_local())
+            }
+            Place::Loading => None,
+        }
     }
 }
 
@@ -31,8 +57,7 @@ impl Handler<Stop> for Supervisor {
     fn handle(&mut self, _: Stop, _: &mut Self::Context) -> Self::Result {
         self.stopping = true;
         let poller = self.poller.get();
-        let ends: Vec<_> =
-            self.channels.values().map(|channel| end(channel.clone(), GapReason::Stopped)).collect();
+        let ends: Vec<_> = self.channels.iter().filter_map(|(name, place)| self.stop(name, place)).collect();
         let states = Arc::clone(&self.parts.states);
         Box::pin(async move {
             if let Some(poller) = poller {

@@ -2,27 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use actix::prelude::*;
-use futures_util::future::join_all;
-use tracing::{info, warn};
+use hashbrown::HashSet;
+use tracing::warn;
 
-use super::loading::{Discovery, flatten, load};
-use super::stop::end;
-use super::{Child, Supervisor};
-use crate::actors::channel::ChannelActor;
-use crate::actors::live::{Counters, Live};
-use crate::actors::poller::Watch;
+use super::Supervisor;
+use super::loading::{Discovery, end_unwanted, flatten};
+use super::place::Place;
 use crate::actors::watchlist::Difference;
-use crate::domain::channel::Channel;
-use crate::domain::gap::GapReason;
 use crate::domain::names::{ChannelName, GroupName};
 use crate::domain::time::Moment;
 use crate::domain::watch::{Policies, Target};
-
-/// A channel that cannot be loaded is tried again after so long.
-const LOAD_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// What the scout found.
 #[derive(Message)]
@@ -72,82 +63,53 @@ pub struct Reconfigure {
 pub struct GetTargets;
 
 impl Supervisor {
-    /// Has the poller ask for these channels from now on.
-    pub(super) fn poll(&self, watched: Vec<(Arc<Live>, Addr<ChannelActor>)>, ctx: &mut Context<Self>) {
-        if let Some(poller) = self.poller.get() {
-            let watch = Watch(watched);
-            // A poller that is gone is told by its successor's start.
-            let told = async move {
-                let _ = poller.send(watch).await;
-            };
-            ctx.spawn(told.into_actor(self));
-        }
-    }
-
-    /// Loads channels from the history, or begins them there, and watches them.
-    pub(super) fn begin(&self, names: Vec<ChannelName>, ctx: &mut Context<Self>) {
-        if names.is_empty() {
-            return;
-        }
-        let history = Arc::clone(&self.parts.recorder.history);
-        let policies = self.parts.policies.clone();
-        let clock = self.clock();
-        let discovered = self.discovered.clone();
-        let loading = names.clone();
-        let work = move || load(&*history, &policies, clock, loading, discovered.as_deref());
-        let load = async move { flatten(tokio::task::spawn_blocking(work).await) };
-        ctx.spawn(load.into_actor(self).map(move |loaded, supervisor, ctx| match loaded {
-            Ok(channels) => {
-                let watched =
-                    channels.into_iter().filter_map(|(name, channel)| supervisor.watch(name, channel));
-                let watched = watched.collect();
-                supervisor.poll(watched, ctx);
-            }
-            Err(error) => {
-                warn!(
-                    error,
-                    channels = names.len(),
-                    "channels cannot be loaded from the history; trying again"
-                );
-                ctx.run_later(LOAD_AGAIN_AFTER, move |supervisor, ctx| supervisor.begin(names, ctx));
-            }
-        }));
-    }
-
-    /// Starts the actor of a loaded channel, unless nobody wants it any more.
-    fn watch(&mut self, name: ChannelName, channel: Channel) -> Option<(Arc<Live>, Addr<ChannelActor>)> {
-        if self.stopping || !self.parts.watchlist.wants(&name) || self.channels.contains_key(&name) {
-            return None;
-        }
-        let live = Arc::new(Live {
-            policy: self.parts.policies.of(&name).into(),
-            channel: channel.into(),
-            polls: Counters::default(),
-            name: name.clone(),
-        });
-        self.parts.registry.publish(Arc::clone(&live));
-        let obituary = self.obituary(Child::Channel(name.clone()));
-        let seats = (self.recorder.clone(), self.poller.clone());
-        let actor = ChannelActor::new(Arc::clone(&live), seats.0, seats.1, self.clock(), obituary).start();
-        self.channels.insert(name, actor.clone());
-        Some((live, actor))
-    }
-
     fn follow(&mut self, difference: Difference, ctx: &mut Context<Self>) {
         self.patterns.store(self.parts.watchlist.has_patterns(), Ordering::Relaxed);
-        self.begin(difference.begin, ctx);
-        let mut ends = Vec::new();
-        for name in difference.end {
-            info!(channel = ?name, "no longer watched");
-            if let Some(channel) = self.channels.get(&name) {
-                ends.push(end(channel.clone(), GapReason::Unwatched));
-                self.ending.insert(name);
+        self.want(difference.begin, ctx);
+        self.let_go(difference.end, ctx);
+        let means = |name: &&ChannelName| self.parts.watchlist.means(name);
+        let dormant = self.channels.iter().filter(|(_, place)| matches!(place, Place::Dormant { .. }));
+        let meaningless = dormant.map(|(name, _)| name).filter(|name| !means(name)).cloned().collect();
+        self.let_go(meaningless, ctx);
+    }
+
+    fn discovered(&mut self, moment: Moment, channels: Vec<ChannelName>, ctx: &mut Context<Self>) {
+        let registry = self.parts.registry.clone();
+        let vacant =
+            |name: &ChannelName| registry.get(name).is_some_and(|live| live.channel.read().is_vacant());
+        let difference = self.parts.watchlist.discovered(&channels, vacant);
+        // The channels that begin now were not in the discovery before this one.
+        self.want(difference.begin, ctx);
+        self.retire(difference.end, ctx);
+        self.confirm_dormant(moment, &channels, ctx);
+        self.discovered = Some(Arc::new(Discovery { moment, channels: channels.into_iter().collect() }));
+    }
+
+    fn listed(&mut self, group: &GroupName, channels: &[ChannelName], ctx: &mut Context<Self>) {
+        if !self.parts.groups.read().contains(group) {
+            // A configuration that was read again meanwhile names it no longer.
+            return;
+        }
+        let difference = self.parts.watchlist.grouped(group, channels);
+        self.follow(difference, ctx);
+        if self.unlisted.remove(group) && self.unlisted.is_empty() {
+            self.end_unwanted(ctx);
+        }
+    }
+
+    /// Now that every group was listed, what was watched before adsum started and is not meant any more is known.
+    fn end_unwanted(&self, ctx: &mut Context<Self>) {
+        let history = Arc::clone(&self.parts.recorder.history);
+        let mut known: HashSet<ChannelName> = self.channels.keys().cloned().collect();
+        known.extend(self.parts.watchlist.channels().cloned());
+        let now = self.clock().now();
+        let work = move || end_unwanted(&*history, |name| known.contains(name), now);
+        let work = async move { flatten(tokio::task::spawn_blocking(work).await) };
+        ctx.spawn(work.into_actor(self).map(|ended, _, _| {
+            if let Err(error) = ended {
+                warn!(error, "the ends of old watches are not recorded; the next start tries again");
             }
-        }
-        if !ends.is_empty() {
-            // Their deaths tell that they have ended.
-            ctx.spawn(join_all(ends).into_actor(self).map(|_, _, _| ()));
-        }
+        }));
     }
 }
 
@@ -155,24 +117,9 @@ impl Handler<Found> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, found: Found, ctx: &mut Self::Context) {
-        let registry = self.parts.registry.clone();
-        let vacant = |name: &ChannelName| {
-            let Some(live) = registry.get(name) else { return false };
-            let channel = live.channel.read();
-            channel.run().is_some_and(|run| run.occupancy == 0)
-        };
         match found {
-            Found::Everywhere { moment, channels } => {
-                let difference = self.parts.watchlist.discovered(&channels, vacant);
-                // The channels that begin now were not in the discovery before this one.
-                self.follow(difference, ctx);
-                self.discovered =
-                    Some(Arc::new(Discovery { moment, channels: channels.into_iter().collect() }));
-            }
-            Found::InGroup { group, channels } => {
-                let difference = self.parts.watchlist.grouped(&group, &channels);
-                self.follow(difference, ctx);
-            }
+            Found::Everywhere { moment, channels } => self.discovered(moment, channels, ctx),
+            Found::InGroup { group, channels } => self.listed(&group, &channels, ctx),
         }
     }
 }
@@ -198,13 +145,14 @@ impl Handler<Reconfigure> for Supervisor {
         *self.parts.groups.write() = new.groups;
         self.follow(difference, ctx);
         let mut changed = Vec::new();
-        for (name, channel) in &self.channels {
+        for (name, place) in &self.channels {
+            let Place::Watched(actor) = place else { continue };
             let Some(live) = self.parts.registry.get(name) else { continue };
             let policy = self.parts.policies.of(name);
             if *live.policy.read() != policy {
                 *live.policy.write() = policy;
                 live.channel.write().gap_after = policy.gap_after;
-                changed.push((live, channel.clone()));
+                changed.push((live, actor.clone()));
             }
         }
         self.poll(changed, ctx);

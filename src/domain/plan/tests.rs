@@ -126,15 +126,15 @@ fn while_the_key_is_in_trouble_one_request_probes_and_the_others_wait() {
     for ask in &asks {
         plan.failed(ask, &Failure::Key { retry_after: Some(Duration::from_secs(30)) }, time(5), 0.0);
     }
-    assert!(plan.key_in_trouble());
     assert_eq!(plan.next_due(), Some(time(35)), "Retry-After is obeyed");
     assert_eq!(plan.due(time(34)), []);
     let probe = plan.due(time(35));
     assert_eq!(sizes(&probe), [100]);
     assert_eq!(plan.due(time(36)), [], "the others wait for it");
-    plan.failed(&probe[0], &Failure::Service, time(36), 0.0);
+    plan.failed(&probe[0], &Failure::Service { retry_after: None }, time(36), 0.0);
     assert_eq!(plan.next_due(), Some(time(46)), "it found out nothing: the second failure");
     let probe = plan.due(time(46));
+    plan.key_works();
     answer(&mut plan, &probe, time(46));
     assert_eq!(sizes(&plan.due(time(46))), [100, 100]);
 }
@@ -163,8 +163,33 @@ fn what_comes_of_a_request_is_nothing_to_a_channel_no_longer_watched() {
     let mut plan = plan(2, 100);
     let ask = plan.due(time(0)).remove(0);
     plan.unwatch(&name("c001"));
-    plan.failed(&ask, &Failure::Service, time(0), 0.0);
+    plan.failed(&ask, &Failure::Service { retry_after: None }, time(0), 0.0);
     plan.answered(&name("c001"), time(0), time(0), 1, false);
     plan.release(&name("c001"), time(0), time(0));
     assert_eq!(plan.due(time(100)).remove(0).channels, [name("c000")]);
+}
+
+#[test]
+fn a_service_that_asks_to_be_left_alone_is_for_an_hour_at_most() {
+    let mut plan = plan(1, 100);
+    let ask = plan.due(time(0)).remove(0);
+    plan.failed(&ask, &Failure::Service { retry_after: Some(Duration::from_secs(30)) }, time(0), 0.0);
+    assert_eq!(plan.next_due(), Some(time(30)));
+    let ask = plan.due(time(30)).remove(0);
+    plan.failed(&ask, &Failure::Key { retry_after: Some(Duration::MAX) }, time(30), 0.0);
+    assert_eq!(plan.next_due(), Some(time(30).plus(MAX_RETRY_AFTER)));
+}
+
+#[test]
+fn a_changed_policy_changes_nothing_about_what_is_under_way() {
+    let mut plan = plan(1, 100);
+    plan.due(time(0));
+    let slower = Policy { interval: Duration::from_secs(60), ..policy() };
+    plan.watch(&name("c000"), slower, time(1), time(1));
+    assert_eq!(plan.next_due(), None, "a request is under way");
+    plan.answered(&name("c000"), time(0), time(2), 1, true);
+    plan.watch(&name("c000"), policy(), time(3), time(3));
+    assert_eq!(plan.next_due(), None, "a commit is under way");
+    plan.release(&name("c000"), time(4), time(5));
+    assert_eq!(plan.next_due(), Some(time(5)));
 }
