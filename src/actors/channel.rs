@@ -80,16 +80,7 @@ impl ChannelActor {
         clock: Clock,
         obituary: Obituary<Child>,
     ) -> Self {
-        Self {
-            live,
-            recorder,
-            poller,
-            clock,
-            committing: false,
-            waiting: None,
-            ending: None,
-            obituary,
-        }
+        Self { live, recorder, poller, clock, committing: false, waiting: None, ending: None, obituary }
     }
 
     fn commit(&mut self, commit: Commit, ctx: &mut Context<Self>) {
@@ -245,8 +236,14 @@ impl Handler<End> for ChannelActor {
     type Result = ();
 
     fn handle(&mut self, end: End, ctx: &mut Self::Context) {
-        self.tell_poller(Unwatch(self.live.name.clone()), ctx);
         self.ending = Some(end);
-        self.begin_end(ctx);
+        let (poller, unwatch) = (self.poller.get(), Unwatch(self.live.name.clone()));
+        // First the poller: once this actor has ended, another may have it ask for the channel again.
+        let told = async move {
+            if let Some(poller) = poller {
+                let _ = poller.send(unwatch).await;
+            }
+        };
+        ctx.spawn(told.into_actor(self).map(|(), actor, ctx| actor.begin_end(ctx)));
     }
 }

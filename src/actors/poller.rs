@@ -6,16 +6,18 @@ use std::time::Duration;
 use actix::prelude::*;
 use hashbrown::HashMap;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::channel::{ChannelActor, Observed};
-use super::clock::Clock;
+use super::clock::{Clock, Step};
 use super::live::{Live, Outcome};
 use super::pace::Pace;
 use super::seat::Obituary;
 use super::source::{HereNow, Listing, Source, Trouble, bad_answer};
 use super::supervisor::Child;
 use crate::domain::channel::Stale;
+use crate::domain::gap::GapReason;
 use crate::domain::names::ChannelName;
 use crate::domain::observation::{Grade, Observation};
 use crate::domain::pages::{PAGE, PageSeen, Pages};
@@ -25,6 +27,9 @@ use crate::telemetry::metrics;
 
 /// Requests that may be under way at once.
 pub const MAX_REQUESTS: usize = 64;
+
+/// Failures of one kind are warned of once in so long; the others are in the log at `debug`.
+const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// A look waits at least so long, so that channels that become due together are asked for together.
 const GATHER: Duration = Duration::from_millis(5);
@@ -48,6 +53,8 @@ pub struct Poller {
     plan: Plan,
     channels: HashMap<ChannelName, (Arc<Live>, Addr<ChannelActor>)>,
     under_way: Arc<Semaphore>,
+    /// When a failure of each kind was last warned of.
+    warned: HashMap<GapReason, Instant>,
     /// When the next look is made.
     tick: Option<(Time, SpawnHandle)>,
     _obituary: Obituary<Child>,
@@ -96,6 +103,7 @@ impl Poller {
             plan: Plan::new(parts.limits, parts.clock.now()),
             channels: HashMap::new(),
             under_way: Arc::new(Semaphore::new(MAX_REQUESTS)),
+            warned: HashMap::new(),
             tick: None,
             parts,
             _obituary: obituary,
@@ -105,6 +113,7 @@ impl Poller {
     /// Makes the requests that are due.
     fn look(&mut self, ctx: &mut Context<Self>) {
         self.tick = None;
+        self.mind_the_clock();
         for ask in self.plan.due(self.parts.clock.now()) {
             let parts = self.parts.clone();
             let under_way = Arc::clone(&self.under_way);
@@ -118,6 +127,22 @@ impl Poller {
             }));
         }
         self.come_back(ctx);
+    }
+
+    /// A step of the wall clock, or a sleep of the machine, is a gap of its own reason where it is long enough for one.
+    fn mind_the_clock(&self) {
+        match self.parts.clock.follow_wall() {
+            Some(Step::Forward(ahead)) => {
+                warn!(?ahead, "the wall clock was set ahead, or the machine slept; following it");
+                for (live, _) in self.channels.values() {
+                    live.channel.write().failed(GapReason::Clock);
+                }
+            }
+            Some(Step::Back(behind)) => {
+                warn!(?behind, "the wall clock was set back; the record's clock goes on and is ahead of it");
+            }
+            None => {}
+        }
     }
 
     /// Sees to it that the next look is made when something is due.
@@ -196,11 +221,13 @@ impl Poller {
 
     fn failed(&mut self, ask: &Ask, trouble: &Trouble) {
         let now = self.parts.clock.now();
-        let (reason, what) = (trouble.reason.as_str(), &trouble.what);
-        if let Failure::Key { .. } = trouble.failure {
-            warn!(reason, what, "the service refuses the key for now");
+        let (reason, what) = (trouble.reason, &trouble.what);
+        let recently = self.warned.get(&reason).is_some_and(|at| at.elapsed() < WARN_EVERY);
+        if recently {
+            debug!(reason = reason.as_str(), what, channels = ask.channels.len(), "a request failed");
         } else {
-            debug!(reason, what, channels = ask.channels.len(), "a request failed");
+            self.warned.insert(reason, Instant::now());
+            warn!(reason = reason.as_str(), what, channels = ask.channels.len(), "a request failed");
         }
         for name in self.concerned(ask, trouble) {
             if let Some((live, _)) = self.channels.get(&name) {

@@ -1,6 +1,6 @@
 //! The recorder: many channels' changes in one commit, marks for those that changed nothing, and what has expired.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,6 +80,8 @@ pub struct Recorder {
     alone: usize,
     committing: bool,
     marking: bool,
+    /// How many channels were not observed, and why, when that was last told.
+    gaps: BTreeMap<&'static str, usize>,
     _obituary: Obituary<Child>,
 }
 
@@ -107,7 +109,15 @@ pub async fn record(recorder: &Seat<Recorder>, entry: Entry) -> Result<(), Recor
 impl Recorder {
     /// A recorder with nothing to do.
     pub fn new(parts: RecorderParts, obituary: Obituary<Child>) -> Self {
-        Self { parts, queue: VecDeque::new(), alone: 0, committing: false, marking: false, _obituary: obituary }
+        Self {
+            parts,
+            queue: VecDeque::new(),
+            alone: 0,
+            committing: false,
+            marking: false,
+            gaps: BTreeMap::new(),
+            _obituary: obituary,
+        }
     }
 
     /// Takes what is queued, up to a commit's size.
@@ -223,7 +233,30 @@ impl Recorder {
         }
     }
 
+    /// Says in the log how many channels are not observed, whenever that has changed.
+    fn tell_of_gaps(&mut self) {
+        let now = self.parts.clock.now();
+        let mut gaps = BTreeMap::new();
+        let channels = self.parts.registry.all();
+        for live in &channels {
+            let gap = live.channel.read().open_gap(now).filter(|gap| !gap.users_only);
+            if let Some(gap) = gap {
+                *gaps.entry(gap.reason.as_str()).or_insert(0_usize) += 1;
+            }
+        }
+        if gaps == self.gaps {
+            return;
+        }
+        if gaps.is_empty() {
+            info!(channels = channels.len(), "every channel is observed again");
+        } else {
+            warn!(channels = channels.len(), not_observed = ?gaps, "channels are not observed");
+        }
+        self.gaps = gaps;
+    }
+
     fn mark(&mut self, ctx: &mut Context<Self>) {
+        self.tell_of_gaps();
         if self.marking {
             return;
         }
@@ -286,6 +319,7 @@ fn mark_of(registry: &Registry) -> Option<Mark> {
     let floor = observed.get(named)?.1.earliest;
     observed.truncate(named);
     others.extend(observed.into_iter().map(|(channel, last)| (channel, Some(last))));
+    let others = others.into_iter().filter_map(|(c, m)| Some((c, m?))).collect();
     Some(Mark { floor, others, widest })
 }
 

@@ -1,16 +1,16 @@
 //! `adsum run`: the daemon.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use anyhow::Context as _;
-use tokio::signal::unix::{SignalKind, signal};
+use anyhow::{Context as _, bail};
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use super::lock::Lock;
-use super::{parts, until};
-use crate::actors::clock::Clock;
+use super::parts;
+use super::until::Signals;
+use crate::actors::clock::{Clock, wall_time};
 use crate::actors::handle::{self, Adsum, Parts};
 use crate::api::{Api, ApiHandle, ApiSettings};
 use crate::config::{Config, Findings};
@@ -18,6 +18,9 @@ use crate::history::History;
 use crate::history::sqlite::Sqlite;
 use crate::pubnub::Client;
 use crate::states::States;
+
+/// A wall clock that is behind the record by no more than this is taken to have been slewed.
+const CLOCK_BEHIND: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// A running daemon: its moving parts and its API.
 pub struct Daemon {
@@ -35,23 +38,30 @@ pub struct Daemon {
 /// # Errors
 /// It cannot start, cannot go on, or cannot stop in order.
 pub async fn run(config: Config, reload: impl Fn() -> Result<Config, Findings>) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
     let mut daemon = Daemon::start(config).await?;
-    println!("adsum: http://{}/v1", daemon.address());
-    let mut hangup = signal(SignalKind::hangup()).context("signals cannot be caught")?;
+    println!("adsum: http://{}", daemon.address());
     let mut secrets = tokio::time::interval(parts::SECRETS_EVERY);
     loop {
         tokio::select! {
-            ended = daemon.wait() => {
-                ended?;
-                return daemon.stop().await;
+            ended = daemon.ended() => return ended,
+            hangup = signals.reload_or_stop() => {
+                if !hangup {
+                    return daemon.stop(signals).await;
+                }
+                match reload() {
+                    Ok(config) => daemon.reconfigure(config).await,
+                    Err(findings) => refused(&findings),
+                }
             }
-            _ = hangup.recv() => match reload() {
-                Ok(config) => daemon.reconfigure(config).await?,
-                Err(findings) => error!(%findings, "the configuration was read again and is refused; nothing changes"),
-            },
             _ = secrets.tick() => daemon.read_secrets_again(),
         }
     }
+}
+
+fn refused(why: &dyn std::fmt::Display) {
+    let why = why.to_string().lines().collect::<Vec<_>>().join("; ");
+    error!(why, "the configuration was read again and is refused; nothing changes");
 }
 
 impl Daemon {
@@ -60,14 +70,16 @@ impl Daemon {
     /// # Errors
     /// The history is in use or unreadable, or the API cannot listen. Nothing is left running.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let listen = config.server.listen;
+        // Before anything is made on disk; the API itself listens once it has something to say.
+        drop(TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?);
         let lock = Lock::take(&config.history.path)?;
         let client = Client::new(parts::client_config(&config)?)?;
         let settings = parts::settings(&config, client.channel_budget())?;
         let (history, states) = open(&config).await?;
         let source = Arc::new(client.clone());
-        let adsum =
-            handle::start(settings, Parts { source, history, states, clock: Clock::system() }).await?;
-        let listen = config.server.listen;
+        let clock = clock(&history)?;
+        let adsum = handle::start(settings, Parts { source, history, states, clock }).await?;
         let api = ApiSettings { listen, tokens: config.server.tokens.values().to_vec() };
         let api = Api::bind(&api, adsum.clone()).with_context(|| format!("cannot listen on {listen}"));
         let api = match api {
@@ -85,9 +97,15 @@ impl Daemon {
 
     /// Takes a configuration that was read again: what is watched and how, and the token. Channels that stay have no
     /// gap. Everything else waits for a restart, and the log says so.
-    async fn reconfigure(&mut self, config: Config) -> anyhow::Result<()> {
-        let settings = parts::settings(&config, 0)?;
-        self.adsum.reconfigure(settings.targets, settings.groups, settings.policies).await?;
+    async fn reconfigure(&mut self, config: Config) {
+        let settings = match parts::settings(&config, 0) {
+            Ok(settings) => settings,
+            Err(error) => return refused(&error),
+        };
+        if let Err(error) = self.adsum.reconfigure(settings.targets, settings.groups, settings.policies).await
+        {
+            return refused(&error);
+        }
         self.client.set_auth_token(config.pubnub.auth_token.as_ref().map(|token| token.value().clone()));
         if parts::fixed(&config) != parts::fixed(&self.config) {
             warn!(
@@ -96,7 +114,6 @@ impl Daemon {
         }
         info!("the configuration was read again");
         self.config = config;
-        Ok(())
     }
 
     /// Tokens live 30 days at most, so their file is looked at again and again.
@@ -121,29 +138,28 @@ impl Daemon {
         self.address
     }
 
-    /// Waits for a signal.
+    /// Waits until the daemon cannot go on, which need never be.
     ///
     /// # Errors
-    /// The daemon cannot go on.
-    pub async fn wait(&mut self) -> anyhow::Result<()> {
+    /// Why it cannot.
+    pub async fn ended(&mut self) -> anyhow::Result<()> {
         tokio::select! {
-            signal = until::signalled() => signal,
             ended = &mut self.serving => {
                 ended??;
-                anyhow::bail!("the API ended by itself")
+                bail!("the API ended by itself")
             }
-            () = self.adsum.failure() => anyhow::bail!("too many parts of adsum died"),
+            () = self.adsum.failure() => bail!("too many parts of adsum died"),
         }
     }
 
     /// Stops in order: the API first, then observing, then the record.
     ///
     /// # Errors
-    /// See [`until::stop`].
-    pub async fn stop(self) -> anyhow::Result<()> {
+    /// It took too long, or a second signal forced the end.
+    pub async fn stop(self, signals: Signals) -> anyhow::Result<()> {
         info!("stopping");
         self.api.stop();
-        until::stop(self.adsum.stop()).await
+        signals.while_stopping(self.adsum.stop()).await
     }
 }
 
@@ -159,4 +175,16 @@ async fn open(config: &Config) -> anyhow::Result<(Arc<dyn History>, Arc<States>)
         Ok((history, Arc::new(states)))
     })
     .await?
+}
+
+/// A clock that goes on from the newest of the record.
+///
+/// # Errors
+/// The wall clock is behind the record: it is wrong, or was when the record was made. Nothing could be compared.
+fn clock(history: &Arc<dyn History>) -> anyhow::Result<Clock> {
+    let (newest, now) = (history.newest()?, wall_time());
+    if let Some(newest) = newest.filter(|newest| newest.since(now) > CLOCK_BEHIND) {
+        bail!("the clock says {now}, but the history goes on to {newest}: set the clock");
+    }
+    Ok(Clock::system(newest))
 }

@@ -11,4 +11,4 @@ pub use self::daemon::{Daemon, run};
 pub use self::demo::{Demo, DemoOptions};
 pub use self::origin::origin;
 pub use self::parts::client_config;
-pub use self::until::signalled;
+pub use self::until::Signals;

@@ -1,8 +1,10 @@
 //! `adsum origin`: only the embedded Presence API server.
 
 use anyhow::Context as _;
+use tracing::info;
 
-use super::{parts, until};
+use super::parts;
+use super::until::Signals;
 use crate::config::Config;
 use crate::origin::Origin;
 
@@ -16,11 +18,13 @@ pub async fn origin(config: Config) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {listen}"))?;
     println!("origin: http://{}", origin.local_addr());
     let handle = origin.handle();
+    let mut signals = Signals::listen()?;
     let mut running = tokio::task::spawn_local(origin.run());
     tokio::select! {
         ended = &mut running => return Ok(ended??),
-        signal = until::signalled() => signal?,
+        () = signals.stop() => {}
     }
+    info!("stopping");
     handle.stop();
-    until::stop(async { drop(running.await) }).await
+    signals.while_stopping(async { drop(running.await) }).await
 }

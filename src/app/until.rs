@@ -4,38 +4,62 @@ use std::future::Future;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::warn;
 
 /// An orderly stop may take so long.
-pub(super) const STOP_WITHIN: Duration = Duration::from_secs(4);
+const STOP_WITHIN: Duration = Duration::from_secs(4);
 
-/// Waits for SIGINT (Ctrl-C) or SIGTERM.
-///
-/// # Errors
-/// The system does not let signals be caught.
-pub async fn signalled() -> anyhow::Result<()> {
-    let catch = |kind| signal(kind).context("signals cannot be caught");
-    let (mut interrupt, mut terminate) = (catch(SignalKind::interrupt())?, catch(SignalKind::terminate())?);
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    Ok(())
+/// The signals a command listens to, from the moment this is made on: none is missed between two waits.
+pub struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
 }
 
-/// Carries out an orderly stop.
-///
-/// # Errors
-/// It took too long, or a second signal forced the end. What was not recorded then is told as after a crash.
-pub(super) async fn stop(orderly: impl Future<Output = ()>) -> anyhow::Result<()> {
-    tokio::select! {
-        () = orderly => Ok(()),
-        () = tokio::time::sleep(STOP_WITHIN) => bail!("the stop took longer than {STOP_WITHIN:?}"),
-        second = signalled() => {
-            second?;
-            warn!("stopped at once");
-            bail!("a second signal forced the end");
+impl Signals {
+    /// Listens.
+    ///
+    /// # Errors
+    /// The system does not let signals be caught.
+    pub fn listen() -> anyhow::Result<Self> {
+        let catch = |kind| signal(kind).context("signals cannot be caught");
+        Ok(Self {
+            interrupt: catch(SignalKind::interrupt())?,
+            terminate: catch(SignalKind::terminate())?,
+            hangup: catch(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for SIGINT (Ctrl-C) or SIGTERM.
+    pub async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// Waits for SIGHUP, or for what [`Signals::stop`] waits for; whether it was a SIGHUP.
+    pub(super) async fn reload_or_stop(&mut self) -> bool {
+        tokio::select! {
+            _ = self.interrupt.recv() => false,
+            _ = self.terminate.recv() => false,
+            _ = self.hangup.recv() => true,
+        }
+    }
+
+    /// Carries out an orderly stop.
+    ///
+    /// # Errors
+    /// It took too long, or a second signal forced the end. What was not recorded then is told as after a crash.
+    pub(super) async fn while_stopping(mut self, orderly: impl Future<Output = ()>) -> anyhow::Result<()> {
+        tokio::select! {
+            () = orderly => Ok(()),
+            () = tokio::time::sleep(STOP_WITHIN) => bail!("the stop took longer than {STOP_WITHIN:?}"),
+            () = self.stop() => {
+                warn!("stopped at once");
+                bail!("a second signal forced the end");
+            }
         }
     }
 }

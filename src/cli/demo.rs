@@ -11,7 +11,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::tail;
 use super::terminal::{Terminal, Tone, print};
 use crate::actors::handle::Adsum;
-use crate::app::{self, DemoOptions};
+use crate::app::{self, DemoOptions, Signals};
 use crate::domain::event::EventKind;
 
 /// Try adsum with no account: a server, simulated users, the daemon and its API
@@ -36,14 +36,16 @@ pub(super) struct Demo {
 impl Demo {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let Self { data_dir, listen, origin_listen } = self;
+        let mut signals = Signals::listen()?;
         let mut demo = app::Demo::start(DemoOptions { data_dir, listen, origin_listen }).await?;
         greet(&demo)?;
         let adsum = demo.adsum().clone();
         let ended = tokio::select! {
-            ended = demo.wait() => ended,
+            ended = demo.ended() => ended,
+            () = signals.stop() => Ok(()),
             failure = log(&adsum) => Err(failure),
         };
-        demo.stop().await?;
+        demo.stop(signals).await?;
         Ok(ended?)
     }
 }

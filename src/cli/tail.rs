@@ -16,7 +16,7 @@ use super::output::Format;
 use super::show::{Kind, cell, field};
 use super::sse::Reader;
 use super::terminal::{Terminal, print};
-use crate::app::signalled;
+use crate::app::Signals;
 
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -50,9 +50,10 @@ fn header_text(text: &str) -> Result<String, &'static str> {
 
 impl Tail {
     pub(super) async fn run(self) -> Result<(), Failure> {
+        let mut signals = Signals::listen()?;
         tokio::select! {
             failure = self.follow() => Err(failure),
-            stopped = signalled() => Ok(stopped?),
+            () = signals.stop() => Ok(()),
         }
     }
 

@@ -154,7 +154,10 @@ fn span(gap: &Gap) -> String {
 fn by_visit(visit: &Visit, at: Time) -> Option<Answer> {
     let (from, to) = visit.proven();
     if from <= at && at <= visit.proven_until() {
-        return Some(Answer::yes(format!("observations list the user from {} to {to}", from.ceil_ms()), visit));
+        return Some(Answer::yes(
+            format!("observations list the user from {} to {to}", from.ceil_ms()),
+            visit,
+        ));
     }
     let within =
         |window: Window| window.contains(at) && window.not_before != Some(at) && at != window.not_after;

@@ -48,6 +48,8 @@ pub struct Channel {
     partial: Option<Gap>,
     /// Why the last poll failed, if one did since the last good observation.
     trouble: Option<GapReason>,
+    /// How long the next observation may take, where that is not `gap_after`.
+    patience: Option<Duration>,
 }
 
 /// What the history keeps of a channel, to go on from.
@@ -98,6 +100,7 @@ impl Channel {
             gap: None,
             partial: None,
             trouble: None,
+            patience: None,
         }
     }
 
@@ -115,6 +118,7 @@ impl Channel {
             partial: open(true),
             roster: kept.roster,
             trouble: None,
+            patience: None,
         }
     }
 
@@ -246,7 +250,7 @@ impl Channel {
     fn unobserved(&self, now: Time) -> Option<Gap> {
         let (since, from) = self.last().map_or((self.began, self.began), |last| (last.latest, last.earliest));
         let reason = self.trouble.unwrap_or(GapReason::Overrun);
-        (now.since(since) > self.gap_after).then(|| Gap::open(from, reason))
+        (now.since(since) > self.patience()).then(|| Gap::open(from, reason))
     }
 
     /// A gap that opened while a request still hung is labelled once it is known what came of that.
@@ -263,7 +267,7 @@ impl Channel {
     fn partial_gap(&self, seen: &Observation, blind: bool) -> Option<Gap> {
         let (since, from) =
             self.complete.map_or((self.began, self.began), |last| (last.latest, last.earliest));
-        let late = blind || seen.moment.latest.since(since) > self.gap_after;
+        let late = blind || seen.moment.latest.since(since) > self.patience();
         let before = self.run.and_then(|run| GapReason::of_partial(run.grade));
         match GapReason::of_partial(seen.grade()) {
             Some(_) if self.partial.is_some() => None,
@@ -305,6 +309,16 @@ impl Channel {
             self.complete = Some(seen.moment);
         }
         self.trouble = None;
+        self.patience = None;
+    }
+
+    fn patience(&self) -> Duration {
+        self.patience.unwrap_or(self.gap_after)
+    }
+
+    /// The next observation may take so long before a gap opens: it is left to something that looks more rarely.
+    pub fn be_patient(&mut self, patience: Duration) {
+        self.patience = Some(patience.max(self.gap_after));
     }
 
     /// The changes if a gap opens because nothing good was seen up to `now`, or if the one that lasts turns out to have

@@ -102,7 +102,14 @@ struct Stretch {
 
 /// Sums `[from, to)` up in buckets of `step`, a millisecond at least (the last may be shorter), from the runs in order of
 /// time that touch it. `settled_until` is up to when the channel is observed now.
-pub fn buckets(runs: &[Run], gaps: &[Gap], settled_until: Time, from: Time, to: Time, step: Duration) -> Vec<Bucket> {
+pub fn buckets(
+    runs: &[Run],
+    gaps: &[Gap],
+    settled_until: Time,
+    from: Time,
+    to: Time,
+    step: Duration,
+) -> Vec<Bucket> {
     let stretches = stretches(runs, gaps, settled_until);
     let mut rest = stretches.as_slice();
     let mut buckets = Vec::new();

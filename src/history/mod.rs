@@ -233,6 +233,12 @@ pub trait History: Send + Sync + 'static {
     /// See [`HistoryError`].
     fn event_ids(&self) -> Result<(EventId, EventId)>;
 
+    /// The latest time of anything that was observed; `None` if nothing was.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn newest(&self) -> Result<Option<Time>>;
+
     /// Visits in order of [`VisitCursor`].
     ///
     /// # Errors

@@ -83,6 +83,7 @@ impl History for Flaky {
         knows_user(user: &UserId) -> bool;
         events(query: &EventQuery) -> Vec<Recorded>;
         event_ids() -> (EventId, EventId);
+        newest() -> Option<Time>;
         visits(query: &VisitQuery) -> Vec<Visit>;
         state_at(visit: &Visit, at: Time) -> StateAt;
         runs(channel: &ChannelName, from: Time, to: Time) -> Vec<Run>;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod flaky;
+mod regressions;
 mod world;
 
 use std::sync::atomic::Ordering;
@@ -74,7 +75,9 @@ async fn an_outage_is_one_gap_without_leaves_and_the_changes_afterwards_span_it(
     world.source.join("lobby", "ada");
     world.source.join("lobby", "bob");
     world.pass(12.0).await;
-    world.source.change(|s| s.trouble = Some(trouble(GapReason::Timeout, Failure::Service { retry_after: None })));
+    world
+        .source
+        .change(|s| s.trouble = Some(trouble(GapReason::Timeout, Failure::Service { retry_after: None })));
     world.pass(30.0).await;
     world.source.leave("lobby", "ada");
     let left = world.adsum.now();
@@ -208,7 +211,7 @@ async fn too_many_deaths_are_reported_for_adsum_to_end() {
 }
 
 #[actix::test]
-async fn patterns_find_channels_and_let_them_go() {
+async fn patterns_find_channels_and_leave_them_to_the_discoveries_when_they_are_empty() {
     let world = watching(&["room.*"]).await;
     world.pass(31.0).await;
     world.source.join("room.1", "ada");
@@ -218,9 +221,22 @@ async fn patterns_find_channels_and_let_them_go() {
     world.source.leave("room.1", "ada");
     world.pass(70.0).await;
     assert_eq!(world.events().await, ["join ada", "leave ada"]);
-    assert!(world.adsum.channels().is_empty());
+    let (empty, before) = (world.adsum.now(), world.source.requests());
+    world.pass(300.0).await;
+    let requests = world.source.requests() - before;
+    assert!(requests <= 11, "{requests} requests in 300 s: only discoveries, every 30 s");
     let room = world.adsum.channel(&channel("room.1")).await.unwrap();
-    assert_eq!(room.status, Status::Unwatched);
+    assert_eq!((room.status, room.occupancy), (Status::Ok, Some(0)));
+    let answer = world.adsum.presence(&channel("room.1"), &user("ada"), Some(empty)).await.unwrap();
+    assert_eq!(answer.answer.present, Present::No);
+    world.source.join("room.1", "ada");
+    let joined = world.adsum.now();
+    world.pass(45.0).await;
+    assert_eq!(world.events().await, ["join ada", "leave ada", "join ada"]);
+    let query = adsum::history::EventQuery { limit: 10, ..Default::default() };
+    assert!(world.history.events(&query).unwrap()[2].window.contains(joined));
+    let gaps = world.adsum.gaps(Some(&channel("room.1")), None, None, None, 10).await.unwrap();
+    assert_eq!(gaps.items, [], "discoveries observed it all the time");
 }
 
 #[actix::test]

@@ -167,7 +167,7 @@ pub(crate) struct World {
     pub(crate) adsum: Adsum,
     pub(crate) history: Arc<dyn History>,
     pub(crate) faults: Arc<Faults>,
-    folder: TempDir,
+    pub(crate) folder: TempDir,
     pub(crate) settings: Settings,
 }
 

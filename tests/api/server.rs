@@ -103,7 +103,7 @@ impl Server {
             source: Arc::new(service.clone()),
             history: Arc::clone(&history),
             states: Arc::new(States::open(&folder.path().join("states")).unwrap()),
-            clock: Clock::system(),
+            clock: Clock::system(None),
         };
         let adsum = start(settings(targets), parts).await.unwrap();
         let tokens = tokens.iter().map(|token| (*token).to_owned().into()).collect();

@@ -215,7 +215,7 @@ proptest! {
     fn the_time_proven_of_a_visit_is_at_most_the_longest_possible(world in worlds(), plan in hard_days()) {
         let sim = Sim::run(&world, &plan, |_| ());
         for visit in sim.visits() {
-            let length = visit.length(&sim.record.gaps(), t(sim.now));
+            let length = visit.length(&sim.record.gaps(), t(sim.now), None);
             prop_assert_eq!(length.max.is_some(), visit.joined.not_before.is_some());
             prop_assert!(length.max.is_none_or(|max| length.min <= max), "{:?} of {:?}", length, visit);
         }

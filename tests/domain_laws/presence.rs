@@ -150,7 +150,15 @@ proptest! {
             let windows = || sim.record.events.iter().filter(|event| index(&event.user) == who).map(|event| event.window);
             let code = answer.code.unwrap();
             if observed.since.is_none_or(|since| t(at) < since) {
-                prop_assert_eq!(code, Code::NotWatched, "{} {:?}", at, answer);
+                let expected = match (full, observed.since) {
+                    _ if t(at) < observed.began => Code::NotWatched,
+                    (Some(gap), _) if gap.reason == GapReason::Unwatched => Code::NotWatched,
+                    (Some(_), _) => Code::Gap,
+                    (None, _) if covering(true).is_some() => Code::Partial,
+                    (None, Some(_)) => Code::NotWatched,
+                    (None, None) => Code::Unsettled,
+                };
+                prop_assert_eq!(code, expected, "{} {:?}", at, answer);
                 continue;
             }
             match full {

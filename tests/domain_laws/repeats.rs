@@ -37,7 +37,7 @@ proptest! {
         world in worlds(), plan in hard_days(), turn in 0..7_usize, after in 0..5_i64,
     ) {
         Sim::run(&world, &plan, |sim| {
-            if let Some(last) = sim.good.last().filter(|_| sim.channel.open_gap().is_none()) {
+            if let Some(last) = sim.good.last().filter(|_| sim.channel.open_gap(crate::world::t(i64::MIN)).is_none()) {
                 // While the users are unobserved, time alone may open a partial gap.
                 if last.is_complete() {
                     let again = again(&last.seen, turn, after);

@@ -126,7 +126,9 @@ proptest! {
             if from < to {
                 let bucket = bucket(&sim, from, to);
                 prop_assert!(near(bucket.observed, 1.0), "{:?} between {:?} and {:?}", bucket, pair[0], pair[1]);
-                prop_assert_eq!((bucket.min, bucket.max), (Some(pair[0].seen.occupancy()), Some(pair[0].seen.occupancy())));
+                let (one, other) = (pair[0].seen.occupancy(), pair[1].seen.occupancy());
+                prop_assert_eq!((bucket.min, bucket.max), (Some(one.min(other)), Some(one.max(other))));
+                prop_assert_eq!(bucket.last, Some(one));
             }
         }
     }

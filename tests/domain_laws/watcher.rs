@@ -195,7 +195,8 @@ impl<'a> Sim<'a> {
         };
         self.marks.clear();
         self.absent = self.absent.filter(|absent| self.committed.roster.complete() == Some(*absent));
-        self.channel = Channel::resume(name(), self.channel.gap_after, kept);
+        // Never long enough for the gap to be told apart from the pause.
+        self.channel = Channel::resume(name(), self.channel.gap_after, kept, t(i64::MAX));
     }
 
     fn discover(&mut self, latency: i64, view: i64) {

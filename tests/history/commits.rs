@@ -123,7 +123,12 @@ fn windows_after_a_reload_begin_where_the_user_and_the_state_were_last_seen() {
         let seen = Observation::new(moment(at, at + 5), total, Some(listed.into_iter().collect())).unwrap();
         let changes = channel.observe(&seen).unwrap().unwrap();
         let recorded = history.commit(&[Entry { channel: lobby(), changes }]).unwrap();
-        channel = Channel::resume(lobby(), channel.gap_after, history.checkpoint(&lobby()).unwrap().unwrap());
+        channel = Channel::resume(
+            lobby(),
+            channel.gap_after,
+            history.checkpoint(&lobby()).unwrap().unwrap(),
+            time(0),
+        );
         recorded.into_iter().next().unwrap()
     };
     // Lists that are cut say nothing of others, so each of these is about this user alone.

@@ -220,7 +220,8 @@ impl<'h> World<'h> {
     /// The channel's actor is replaced by one that knows what the history knows.
     pub(crate) fn reload(&mut self, index: usize) {
         let kept = self.history.checkpoint(&channel_name(index)).unwrap().unwrap();
-        self.channels[index] = Channel::resume(channel_name(index), GAP_AFTER, kept);
+        self.channels[index] =
+            Channel::resume(channel_name(index), GAP_AFTER, kept, crate::given::time(i64::MAX));
         if let (Some(run), Some(last)) = (self.channels[index].run(), self.runs[index].last_mut()) {
             *last = *run;
         }
@@ -228,8 +229,9 @@ impl<'h> World<'h> {
 
     /// What the recorder marks: the floor is the middle one of the channels' last observations.
     fn mark(&mut self) {
-        let watched =
-            self.channels.iter().filter(|channel| channel.open_gap().is_none_or(|gap| gap.users_only));
+        let watched = self.channels.iter().filter(|channel| {
+            channel.open_gap(crate::given::time(i64::MIN)).is_none_or(|gap| gap.users_only)
+        });
         let last: Vec<(ChannelName, Moment, Duration)> = watched
             .filter_map(|channel| channel.run().map(|run| (channel.name.clone(), run.last, run.widest)))
             .collect();

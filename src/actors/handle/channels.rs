@@ -11,7 +11,8 @@ impl Adsum {
     /// Every watched channel, in order of name.
     pub fn channels(&self) -> Vec<ChannelNow> {
         let now = self.now();
-        let mut channels: Vec<ChannelNow> = self.registry.all().iter().map(|live| of_live(live, now)).collect();
+        let mut channels: Vec<ChannelNow> =
+            self.registry.all().iter().map(|live| of_live(live, now)).collect();
         channels.sort_unstable_by(|one, other| one.channel.cmp(&other.channel));
         channels
     }

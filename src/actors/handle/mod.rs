@@ -247,8 +247,9 @@ pub struct PresenceAnswer {
 pub struct UserNow {
     /// Who.
     pub user: UserId,
-    /// The visits that last, in order of channel name.
-    pub here: Vec<Visit>,
+    /// The visits that last, in order of channel name, each with the moment up to which it is known: that of the channel's
+    /// last good observation.
+    pub here: Vec<(Visit, Time)>,
     /// Up to when the user was proven to be anywhere.
     pub last_seen: Option<Time>,
     /// How many visits the record holds.
@@ -262,6 +263,8 @@ pub struct UserNow {
 pub struct ChannelAt {
     /// Which.
     pub channel: ChannelName,
+    /// The moment: as asked, or that of the channel's last good observation.
+    pub at: Time,
     /// `Yes` or `Unknown`.
     pub present: Present,
     /// When the visit began.

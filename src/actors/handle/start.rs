@@ -94,7 +94,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
     let recorder = RecorderParts {
         history: Arc::clone(&parts.history),
         registry: registry.clone(),
-        clock: parts.clock,
+        clock: parts.clock.clone(),
         mark_every: settings.mark_every,
         retain: settings.retain,
         committed: committed.clone(),
@@ -104,7 +104,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
     let poller = PollerParts {
         source: parts.source,
         pace: Pace::per_second(settings.max_requests_per_second),
-        clock: parts.clock,
+        clock: parts.clock.clone(),
         limits: settings.limits,
     };
     let supervisor = Supervisor::new(SupervisorParts {

@@ -44,10 +44,11 @@ impl Adsum {
             };
             each_visit(history, query, |visit| {
                 let visit = lengths.up_to_date(visit)?;
-                found.add(lengths.item(visit.clone())?.length, visit);
+                let as_of = lengths.last_observed(&visit.channel).unwrap_or(visit.listed_until);
+                found.add(lengths.item(visit.clone())?.length, visit, as_of);
                 Ok(())
             })?;
-            found.here.sort_unstable_by(|one, other| one.channel.cmp(&other.channel));
+            found.here.sort_unstable_by(|(one, _), (other, _)| one.channel.cmp(&other.channel));
             Ok(found)
         })
         .await
@@ -82,7 +83,8 @@ impl Adsum {
                     None if visit.left.is_some() => continue,
                     None => presence_now(Some(&facts.observed), Some(&visit), false),
                 };
-                found.extend(channel_at(visit, answer));
+                let as_of = at.or(facts.observed.last.map(|last| last.latest)).unwrap_or(now);
+                found.extend(channel_at(visit, answer, as_of));
             }
             found.sort_unstable_by(|one: &ChannelAt, other| one.channel.cmp(&other.channel));
             found.dedup_by(|one, other| one.channel == other.channel);
@@ -109,20 +111,20 @@ impl Adsum {
 }
 
 impl UserNow {
-    fn add(&mut self, length: Length, visit: Visit) {
+    fn add(&mut self, length: Length, visit: Visit, as_of: Time) {
         self.visits += 1;
         self.last_seen = self.last_seen.max(Some(visit.proven_until()));
         self.total.min += length.min;
         self.total.max = self.total.max.zip(length.max).map(|(total, max)| total + max);
         if visit.left.is_none() {
-            self.here.push(visit);
+            self.here.push((visit, as_of));
         }
     }
 }
 
-fn channel_at(visit: Visit, answer: Answer) -> Option<ChannelAt> {
+fn channel_at(visit: Visit, answer: Answer, at: Time) -> Option<ChannelAt> {
     let because = (answer.present == Present::Unknown).then_some(answer.because);
     let since: Window = visit.joined;
-    let found = ChannelAt { channel: visit.channel, present: answer.present, since, because };
+    let found = ChannelAt { channel: visit.channel, at, present: answer.present, since, because };
     (found.present != Present::No).then_some(found)
 }

@@ -31,7 +31,7 @@ type Loaded = (Vec<(ChannelName, Channel)>, Option<(String, Vec<ChannelName>)>);
 /// How each is watched is not known here: no gap opens by itself before that is set.
 pub(super) fn load(
     history: &dyn History,
-    clock: Clock,
+    clock: &Clock,
     names: Vec<ChannelName>,
     discovered: Option<&Discovery>,
 ) -> Result<Loaded, HistoryError> {

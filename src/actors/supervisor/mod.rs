@@ -122,7 +122,7 @@ impl Supervisor {
     }
 
     fn clock(&self) -> Clock {
-        self.parts.recorder.clock
+        self.parts.recorder.clock.clone()
     }
 
     /// Makes a child of this kind. A channel is loaded first.

@@ -25,7 +25,10 @@ use crate::domain::time::Moment;
 const LOAD_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// A discovered channel that nobody has come to for so long is forgotten: it is unwatched until it is discovered again.
-pub const DORMANT_FOR: Duration = Duration::from_secs(86_400);
+const DORMANT_FOR: Duration = Duration::from_secs(86_400);
+
+/// A dormant channel is in a gap after so many intervals without a good discovery.
+const DISCOVERIES: u32 = 3;
 
 /// Where a channel stands.
 #[derive(Debug)]
@@ -101,9 +104,15 @@ impl Supervisor {
 
     /// A discovery did not list them: nobody is in the dormant channels. One that must be recorded (a gap has opened
     /// meanwhile) is woken for that; one that is long forgotten is let go.
-    pub(super) fn confirm_dormant(&mut self, moment: Moment, listed: &[ChannelName], ctx: &mut Context<Self>) {
+    pub(super) fn confirm_dormant(
+        &mut self,
+        moment: Moment,
+        listed: &[ChannelName],
+        ctx: &mut Context<Self>,
+    ) {
         let listed: hashbrown::HashSet<&ChannelName> = listed.iter().collect();
         let (mut wake, mut forget) = (Vec::new(), Vec::new());
+        let patience = self.patience();
         for (name, place) in &self.channels {
             let Place::Dormant { since } = place else { continue };
             if listed.contains(name) {
@@ -113,7 +122,10 @@ impl Supervisor {
             let nobody = Observation::of_nobody(moment);
             let mut channel = live.channel.write();
             match channel.repeats(&nobody) {
-                Ok(true) => channel.confirm(&nobody),
+                Ok(true) => {
+                    channel.confirm(&nobody);
+                    channel.be_patient(patience);
+                }
                 Ok(false) => wake.push(name.clone()),
                 Err(_stale) => {}
             }
@@ -126,10 +138,18 @@ impl Supervisor {
         self.let_go(forget, ctx);
     }
 
+    /// How long it may take until a discovery observes a dormant channel again.
+    fn patience(&self) -> Duration {
+        self.parts.discover_interval.saturating_mul(DISCOVERIES)
+    }
+
     /// A channel ended as it was told.
     pub(super) fn ended(&mut self, name: &ChannelName, ctx: &mut Context<Self>) {
         if let Some(Place::Ending { dormant: true, .. }) = self.channels.get(name) {
             self.channels.insert(name.clone(), Place::Dormant { since: Instant::now() });
+            if let Some(live) = self.parts.registry.get(name) {
+                live.channel.write().be_patient(self.patience());
+            }
         } else {
             self.channels.remove(name);
             self.parts.registry.withdraw(name);
@@ -147,7 +167,7 @@ impl Supervisor {
         }
         let history = Arc::clone(&self.parts.recorder.history);
         let (clock, discovered, loading) = (self.clock(), self.discovered.clone(), names.clone());
-        let work = move || load(&*history, clock, loading, discovered.as_deref());
+        let work = move || load(&*history, &clock, loading, discovered.as_deref());
         let load = async move { flatten(tokio::task::spawn_blocking(work).await) };
         ctx.spawn(load.into_actor(self).map(move |loaded, supervisor, ctx| {
             let (loaded, failed) = loaded.unwrap_or_else(|error| (Vec::new(), Some((error, names))));

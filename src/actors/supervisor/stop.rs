@@ -43,7 +43,9 @@ impl Supervisor {
                 let changes = live.channel.read().stop(self.clock().now(), GapReason::Stopped);
                 let (recorder, channel) = (self.recorder.clone(), name.clone());
                 // What is not recorded is told as after a crash.
-                let stop = async move { drop(record(&recorder, Entry { channel, changes }).await.is_ok()) };
+                let stop = async move {
+                    let _ = record(&recorder, Entry { channel, changes }).await;
+                };
                 Some(stop.boxed_local())
             }
             Place::Loading => None,

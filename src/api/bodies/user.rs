@@ -11,6 +11,7 @@ use super::presence::Certainty;
 use super::span::{Instant, LengthBody, WindowBody};
 use crate::actors::handle::{ChannelAt, UserNow};
 use crate::domain::names::UserId;
+use crate::domain::time::Time;
 use crate::domain::visit::Visit;
 use crate::states::KnownState;
 
@@ -20,6 +21,8 @@ use crate::states::KnownState;
 pub struct HereBody {
     /// Where.
     pub channel: String,
+    /// As of when: the channel's last good observation.
+    pub at: Instant,
     /// When it began.
     pub since: WindowBody,
     /// The state that has settled; null if unknown or none.
@@ -30,10 +33,11 @@ pub struct HereBody {
     pub state_since: Option<WindowBody>,
 }
 
-impl From<Visit> for HereBody {
-    fn from(visit: Visit) -> Self {
+impl From<(Visit, Time)> for HereBody {
+    fn from((visit, at): (Visit, Time)) -> Self {
         Self {
             channel: visit.channel.as_str().to_owned(),
+            at: at.into(),
             since: visit.joined.into(),
             state: state(&visit.state),
             state_since: visit.state_since.map(Into::into),
@@ -76,6 +80,8 @@ impl From<UserNow> for UserBody {
 pub struct ChannelAtBody {
     /// Which.
     pub channel: String,
+    /// The moment: as asked, or that of the channel's last good observation.
+    pub at: Instant,
     /// `yes` or `unknown`.
     pub present: Certainty,
     /// When the visit began.
@@ -89,6 +95,7 @@ impl From<ChannelAt> for ChannelAtBody {
     fn from(channel: ChannelAt) -> Self {
         Self {
             channel: channel.channel.as_str().to_owned(),
+            at: channel.at.into(),
             present: channel.present.into(),
             since: channel.since.into(),
             because: channel.because,

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use super::daemon::Daemon;
+use super::until::Signals;
 use crate::actors::handle::Adsum;
 use crate::config::{Config, Override, Sources};
 use crate::origin::{Origin, OriginHandle, OriginSettings};
@@ -94,13 +95,13 @@ impl Demo {
         (crowd::PEOPLE, crowd::CHANNELS.len())
     }
 
-    /// Waits for a signal.
+    /// Waits until a part cannot go on, which need never be.
     ///
     /// # Errors
-    /// A part cannot go on.
-    pub async fn wait(&mut self) -> anyhow::Result<()> {
+    /// Why it cannot.
+    pub async fn ended(&mut self) -> anyhow::Result<()> {
         tokio::select! {
-            ended = self.daemon.wait() => ended,
+            ended = self.daemon.ended() => ended,
             ended = &mut self.serving => {
                 ended??;
                 anyhow::bail!("the origin ended by itself")
@@ -111,10 +112,10 @@ impl Demo {
     /// Stops everything in order.
     ///
     /// # Errors
-    /// See [`super::until::stop`].
-    pub async fn stop(self) -> anyhow::Result<()> {
+    /// It took too long, or a second signal forced the end.
+    pub async fn stop(self, signals: Signals) -> anyhow::Result<()> {
         drop(self.crowd);
-        let stopped = self.daemon.stop().await;
+        let stopped = self.daemon.stop(signals).await;
         self.origin.stop();
         stopped
     }

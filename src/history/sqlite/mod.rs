@@ -172,6 +172,10 @@ impl History for Sqlite {
         self.read(channels::event_ids)
     }
 
+    fn newest(&self) -> Result<Option<Time>> {
+        self.read(spans::newest)
+    }
+
     fn visits(&self, query: &VisitQuery) -> Result<Vec<Visit>> {
         self.read(|tx| visits::visits(tx, query))
     }
