@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-/// The longest channel name, user id or pattern, in bytes. `PubNub` documents 92 characters (PROTOCOL.md 1.6), up to
-/// 368 bytes; the rest is room for what it may allow later.
+/// The longest name or pattern, in bytes. `PubNub` documents 92 characters (PROTOCOL.md 1.6), up to 368 bytes; the
+/// rest is room for what it may allow later.
 pub const MAX_NAME_BYTES: usize = 1024;
 
 /// Why a name is refused. The message names what is allowed, not the name: the caller knows which it was.
@@ -24,13 +24,13 @@ pub enum NameError {
     #[error("must not contain ','")]
     Comma,
     /// A star makes a pattern, which is no name.
-    #[error("must not contain '*' (a pattern is no name)")]
+    #[error("must not contain '*': a pattern is no name")]
     Star,
     /// `PubNub` keeps these for presence events.
-    #[error("must not end in '-pnpres' (PubNub keeps these names for presence events)")]
+    #[error("must not end in '-pnpres': PubNub keeps these names for presence events")]
     Presence,
     /// `.` and `..` alone are dot segments, which URLs do not carry.
-    #[error("must not be '.' or '..' (an address cannot carry them)")]
+    #[error("must not be '.' or '..': an address cannot carry them")]
     Dots,
 }
 
@@ -47,7 +47,7 @@ impl NameError {
     }
 }
 
-/// A name with its rules, beside the two that hold for all.
+/// A kind of name: its rules, after the two that hold for all.
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident: $($rule:ident),*) => {
         $(#[$doc])*
