@@ -2,13 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
-
 use crate::actors::handle::Settings;
-use crate::config::{Config, Findings, Watching};
-use crate::domain::names::GroupName;
+use crate::config::{Config, Findings};
 use crate::domain::plan::Limits;
-use crate::domain::watch::{Policies, Policy, Rule, Target};
 use crate::origin::OriginSettings;
 use crate::pubnub::ClientConfig;
 
@@ -35,23 +31,14 @@ pub fn client_config(config: &Config) -> Result<ClientConfig, Findings> {
 const TOKEN_ROOM: usize = 2048;
 
 /// What the actors need. `address` is how many bytes of a request's address are left for names.
-///
-/// # Errors
-/// A name that the configuration let pass and the domain does not: that would be a mistake in adsum.
+#[expect(clippy::unnecessary_wraps, reason = "the daemon takes a result")]
 pub(super) fn settings(config: &Config, address: usize) -> anyhow::Result<Settings> {
-    let groups = config
-        .watch
-        .groups
-        .iter()
-        .map(|name| GroupName::new(name).with_context(|| format!("group {name:?}")));
-    let rules = config.watch.rules.iter().map(|rule| {
-        Ok::<_, anyhow::Error>(Rule { channels: targets(&rule.channels)?, policy: policy(rule.watching) })
-    });
+    let watch = &config.watch;
     Ok(Settings {
-        targets: targets(&config.watch.channels)?,
-        groups: groups.collect::<Result<_, _>>()?,
-        policies: Policies { default: policy(config.watch.base), rules: rules.collect::<Result<_, _>>()? },
-        discover_interval: config.watch.discover_interval,
+        targets: watch.channels.clone(),
+        groups: watch.groups.clone(),
+        policies: watch.policies.clone(),
+        discover_interval: watch.discover_interval,
         limits: Limits {
             channels: usize::try_from(config.pubnub.channels_per_request).unwrap_or(usize::MAX),
             address: address.saturating_sub(TOKEN_ROOM),
@@ -62,19 +49,6 @@ pub(super) fn settings(config: &Config, address: usize) -> anyhow::Result<Settin
         mark_every: config.history.mark_every,
         retain: config.history.retain,
     })
-}
-
-fn targets(names: &[String]) -> anyhow::Result<Vec<Target>> {
-    names.iter().map(|name| Target::new(name).with_context(|| format!("channel {name:?}"))).collect()
-}
-
-fn policy(watching: Watching) -> Policy {
-    Policy {
-        interval: watching.interval,
-        gap_after: watching.gap_after,
-        include_state: watching.include_state,
-        include_uuids: watching.include_uuids,
-    }
 }
 
 /// What the embedded origin needs.

@@ -6,13 +6,14 @@ use std::time::Duration;
 use super::duration;
 use super::pubnub::Limits;
 use super::section::Section;
-use super::watch::{Watch, Watching};
+use super::watch::Watch;
+use crate::domain::watch::Policy;
 
 /// Channels that can be asked for in the same requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Class {
     /// How often, and what is asked.
-    pub watching: Watching,
+    pub policy: Policy,
     /// How many named channels.
     pub channels: usize,
     /// In how many requests each time.
@@ -33,20 +34,16 @@ pub struct Budget {
 impl Budget {
     /// Counts what `watch` needs with so many channels in a request.
     pub fn of(watch: &Watch, channels_per_request: u32) -> Self {
-        let mut counts: BTreeMap<(Duration, bool, bool), (Watching, usize)> = BTreeMap::new();
+        let mut counts: BTreeMap<(Duration, bool, bool), (Policy, usize)> = BTreeMap::new();
         for name in watch.names() {
-            let watching = watch.watching(name);
-            let class = (watching.interval, watching.include_state, watching.include_uuids);
-            counts.entry(class).or_insert((watching, 0)).1 += 1;
+            let policy = watch.policies.of(name);
+            let class = (policy.interval, policy.include_state, policy.include_uuids);
+            counts.entry(class).or_insert((policy, 0)).1 += 1;
         }
         let per_request = usize::try_from(channels_per_request).unwrap_or(usize::MAX).max(1);
         let classes = counts
             .into_values()
-            .map(|(watching, channels)| Class {
-                watching,
-                channels,
-                requests: channels.div_ceil(per_request),
-            })
+            .map(|(policy, channels)| Class { policy, channels, requests: channels.div_ceil(per_request) })
             .collect();
         let discoveries = usize::from(watch.patterns().next().is_some()) + watch.groups.len();
         Self { classes, discoveries, discover_interval: watch.discover_interval }
@@ -71,7 +68,7 @@ impl Budget {
 impl Class {
     /// Requests per second that polling these channels needs.
     pub fn per_second(&self) -> f64 {
-        per_second(self.requests, self.watching.interval)
+        per_second(self.requests, self.policy.interval)
     }
 }
 
@@ -107,20 +104,21 @@ pub(super) fn check(section: &Section<'_>, watch: &Watch, limits: Limits) {
         return;
     }
     // Rules keep their intervals if `watch.interval` alone can make it fit.
+    let base_interval = watch.policies.default.interval;
     let base: f64 = budget
         .classes
         .iter()
-        .filter(|class| class.watching.interval == watch.base.interval)
+        .filter(|class| class.policy.interval == base_interval)
         .map(Class::per_second)
         .sum();
     let others = budget.polls_per_second() - base;
     let advice = if base > 0.0 && others < left {
-        let fits = fitting(watch.base.interval, base / (left - others));
+        let fits = fitting(base_interval, base / (left - others));
         format!("{need}; it fits with {} or longer", duration::text(fits))
     } else {
         // Up to the next hundredth: rounded down it would not fit.
         let factor = (budget.polls_per_second() / left * 100.0).ceil() / 100.0;
-        let fits = fitting(watch.base.interval, factor);
+        let fits = fitting(base_interval, factor);
         format!(
             "{need}; it fits with every interval {factor:.2} times as long, this one {}",
             duration::text(fits)

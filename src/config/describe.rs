@@ -1,6 +1,7 @@
 //! What a configuration would do and what it would cost, in words, for `adsum check`.
 
-use super::{Budget, Config, Rule, Watching, duration, size};
+use super::{Budget, Config, duration, size};
+use crate::domain::watch::{Policy, Target};
 
 const SECONDS_PER_DAY: f64 = 86_400.0;
 
@@ -49,27 +50,25 @@ impl Config {
             lines.push("Watches nothing until channels are added while it runs.".to_owned());
         }
         for class in self.budget().classes {
-            lines.push(format!(
-                "Watches {}, {}.",
-                count(class.channels, "named channel"),
-                how(class.watching)
-            ));
+            lines.push(format!("Watches {}, {}.", count(class.channels, "named channel"), how(class.policy)));
         }
         let discover = duration::text(watch.discover_interval);
+        let policies = &watch.policies;
         for pattern in watch.patterns() {
             lines.push(format!(
                 "Watches channels like {pattern:?}, {}; looks for new ones every {discover}.",
-                how(watch.base)
+                how(policies.default)
             ));
         }
         for group in &watch.groups {
             lines.push(format!(
                 "Watches the channels of group {group:?}, {}; lists it every {discover}.",
-                how(watch.base)
+                how(policies.default)
             ));
         }
-        for Rule { channels, watching } in &watch.rules {
-            lines.push(format!("Rule for {channels:?}: {}.", how(*watching)));
+        for rule in &policies.rules {
+            let channels: Vec<_> = rule.channels.iter().map(Target::as_str).collect();
+            lines.push(format!("Rule for {channels:?}: {}.", how(rule.policy)));
         }
     }
 
@@ -107,13 +106,13 @@ impl Config {
     }
 }
 
-fn how(watching: Watching) -> String {
-    let what = match (watching.include_uuids, watching.include_state) {
+fn how(policy: Policy) -> String {
+    let what = match (policy.include_uuids, policy.include_state) {
         (false, _) => "occupancy only",
         (true, false) => "users without state",
         (true, true) => "users with state",
     };
-    let (interval, gap_after) = (duration::text(watching.interval), duration::text(watching.gap_after));
+    let (interval, gap_after) = (duration::text(policy.interval), duration::text(policy.gap_after));
     format!("{what}, every {interval}, a gap after {gap_after}")
 }
 

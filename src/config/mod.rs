@@ -13,7 +13,6 @@ mod files;
 mod finding;
 mod history;
 mod layers;
-mod names;
 mod origin;
 mod pubnub;
 mod secret;
@@ -29,13 +28,12 @@ pub use budget::{Budget, Class};
 pub use finding::{Finding, Findings};
 pub use history::History;
 pub use layers::{DEFAULTS, ENVIRONMENT_PREFIX, Layer, Override, Sources};
-pub use names::{MAX_NAME, is_pattern, matches};
 pub use origin::Origin;
 pub use pubnub::PubNub;
 pub use secret::{Secret, SecretError, Tokens};
 pub use server::Server;
 pub use state::State;
-pub use watch::{Rule, Watch, Watching};
+pub use watch::Watch;
 
 use section::Section;
 

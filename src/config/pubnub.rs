@@ -5,15 +5,13 @@ use std::time::Duration;
 
 use super::secret::{self, Secret};
 use super::section::Section;
+use crate::domain::names::UserId;
 
 const REQUEST_TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_mins(5);
 const MAX_REQUESTS_PER_SECOND: RangeInclusive<u32> = 1..=10_000;
 const CHANNELS_PER_REQUEST: RangeInclusive<u32> = 1..=1_000;
 const MAX_ANSWER: RangeInclusive<u64> = 64 * 1024..=1024 * 1024 * 1024;
 const CACHE_TTL: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(1);
-
-/// The longest user id, in bytes. `PubNub` allows 92 (PROTOCOL.md 1.6); other origins may allow more.
-const MAX_USER_ID: usize = 1_024;
 
 /// How to reach the Presence API.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +25,7 @@ pub struct PubNub {
     /// An Access Manager token or auth key.
     pub auth_token: Option<Secret>,
     /// The user id adsum gives as its own.
-    pub user_id: String,
+    pub user_id: UserId,
     /// Scheme, host and perhaps port, without a slash at the end.
     pub origin: String,
     /// How long one request may take in all.
@@ -61,7 +59,7 @@ pub(super) fn read(mut section: Section<'_>) -> (Option<PubNub>, Limits) {
     let publish_key = section.text("publish_key", key, keyset_key);
     let secret_key = secret::one(&mut section, "secret_key", "secret_key_file");
     let auth_token = secret::one(&mut section, "auth_token", "auth_token_file");
-    let user_id = section.text("user_id", "a text of 1 to 1024 bytes", user_id);
+    let user_id = section.text("user_id", "a text of 1 to 1024 bytes", |text| UserId::new(text).ok());
     let origin =
         section.text("origin", "\"http://\" or \"https://\", a host, perhaps a port; no path", origin);
     let request_timeout = section.duration("request_timeout", &REQUEST_TIMEOUT);
@@ -94,10 +92,6 @@ fn keyset_key(text: &str) -> Option<String> {
     let good =
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
     good.then(|| text.to_owned())
-}
-
-fn user_id(text: &str) -> Option<String> {
-    (1..=MAX_USER_ID).contains(&text.len()).then(|| text.to_owned())
 }
 
 fn origin(text: &str) -> Option<String> {

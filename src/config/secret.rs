@@ -10,6 +10,9 @@ use super::section::Section;
 /// Longest file of secrets that is read, in bytes.
 const MAX_FILE: u64 = 64 * 1024;
 
+/// What a secret may be, for messages.
+const SECRET: &str = "a secret: visible ASCII characters, no spaces";
+
 /// A secret and the file it came from, if it came from one.
 #[derive(Debug, Clone)]
 pub struct Secret {
@@ -115,7 +118,7 @@ impl Tokens {
 
 /// `key`, or what the file of `file_key` holds; both at once are refused.
 pub(super) fn one(section: &mut Section<'_>, key: &'static str, file_key: &'static str) -> Option<Secret> {
-    let value = section.text(key, "a secret: visible ASCII characters, no spaces", secret);
+    let value = section.text(key, SECRET, secret);
     let file = section.path(file_key);
     if section.has(key) && section.has(file_key) {
         section.refuse(file_key, format!("give {key} or {file_key}, not both"));
@@ -127,7 +130,8 @@ pub(super) fn one(section: &mut Section<'_>, key: &'static str, file_key: &'stat
 
 /// `tokens`, or what the file of `tokens_file` holds; both at once are refused.
 pub(super) fn tokens(section: &mut Section<'_>) -> Option<Tokens> {
-    let values = section.list("tokens", "a secret: visible ASCII characters, no spaces", secret);
+    let values =
+        section.list("tokens", SECRET, |text| secret(text).ok_or_else(|| format!("must be {SECRET}")));
     let file = section.path("tokens_file");
     match (section.has("tokens"), section.has("tokens_file")) {
         (true, true) => {

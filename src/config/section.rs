@@ -136,12 +136,13 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// A list of texts that `parse` accepts; each that it does not accept is a finding. `None` where any is wrong.
-    pub(super) fn list<T>(
+    /// A list of texts that `parse` accepts; each that it refuses is a finding that says why. `allowed` says what the
+    /// texts are. `None` where any is wrong.
+    pub(super) fn list<T, E: ToString>(
         &mut self,
         key: &'static str,
         allowed: &str,
-        parse: impl Fn(&str) -> Option<T>,
+        parse: impl Fn(&str) -> Result<T, E>,
     ) -> Option<Vec<T>> {
         let value = self.value(key)?;
         let layer = Layer::of(&value);
@@ -158,9 +159,13 @@ impl<'a> Section<'a> {
         };
         let mut parsed = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
-            match &item.kind {
-                ValueKind::String(text) if let Some(good) = parse(text) => parsed.push(good),
-                _ => self.add(&format!("{key}[{index}]"), Some(item), format!("must be {allowed}")),
+            let result = match &item.kind {
+                ValueKind::String(text) => parse(text).map_err(|why| why.to_string()),
+                _ => Err(format!("must be {allowed}")),
+            };
+            match result {
+                Ok(good) => parsed.push(good),
+                Err(why) => self.add(&format!("{key}[{index}]"), Some(item), why),
             }
         }
         (parsed.len() == items.len()).then_some(parsed)

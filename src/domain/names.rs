@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-/// The longest channel name, user id or pattern, in bytes. `PubNub` documents 92 characters (PROTOCOL.md 1.6), up to
-/// 368 bytes; the rest is room for what it may allow later.
+/// The longest name or pattern, in bytes. `PubNub` documents 92 characters (PROTOCOL.md 1.6), up to 368 bytes; the
+/// rest is room for what it may allow later.
 pub const MAX_NAME_BYTES: usize = 1024;
 
 /// Why a name is refused. The message names what is allowed, not the name: the caller knows which it was.
@@ -18,24 +18,38 @@ pub enum NameError {
     #[error("must not be empty")]
     Empty,
     /// Over [`MAX_NAME_BYTES`].
-    #[error("is longer than {MAX_NAME_BYTES} bytes")]
+    #[error("must not be longer than {MAX_NAME_BYTES} bytes")]
     TooLong,
     /// A comma separates channels in a request.
     #[error("must not contain ','")]
     Comma,
-    /// A star makes a pattern.
-    #[error("must not contain '*' (that makes a pattern)")]
+    /// A star makes a pattern, which is no name.
+    #[error("must not contain '*': a pattern is no name")]
     Star,
     /// `PubNub` keeps these for presence events.
-    #[error("must not end in '-pnpres' (PubNub keeps these names for presence events)")]
+    #[error("must not end in '-pnpres': PubNub keeps these names for presence events")]
     Presence,
     /// `.` and `..` alone are dot segments, which URLs do not carry.
-    #[error("must not be '.' or '..' (an address cannot carry them)")]
+    #[error("must not be '.' or '..': an address cannot carry them")]
     Dots,
 }
 
+impl NameError {
+    fn is_broken_by(self, text: &str) -> bool {
+        match self {
+            Self::Empty => text.is_empty(),
+            Self::TooLong => text.len() > MAX_NAME_BYTES,
+            Self::Comma => text.contains(','),
+            Self::Star => text.contains('*'),
+            Self::Presence => text.ends_with("-pnpres"),
+            Self::Dots => matches!(text, "." | ".."),
+        }
+    }
+}
+
+/// A kind of name: its rules, after the two that hold for all.
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $check:expr) => {
+    ($(#[$doc:meta])* $name:ident: $($rule:ident),*) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Arc<str>);
@@ -46,15 +60,9 @@ macro_rules! name {
             /// # Errors
             /// [`NameError`] says which rule it breaks.
             pub fn new(text: &str) -> Result<Self, NameError> {
-                let check: fn(&str) -> Result<(), NameError> = $check;
-                if text.is_empty() {
-                    return Err(NameError::Empty);
-                }
-                if text.len() > MAX_NAME_BYTES {
-                    return Err(NameError::TooLong);
-                }
-                check(text)?;
-                Ok(Self(text.into()))
+                let rules = [NameError::Empty, NameError::TooLong, $(NameError::$rule),*];
+                let broken = rules.into_iter().find(|rule| rule.is_broken_by(text));
+                broken.map_or_else(|| Ok(Self(text.into())), Err)
             }
 
             /// The name as text, unescaped.
@@ -92,38 +100,23 @@ macro_rules! name {
 
 name!(
     /// A `PubNub` channel name: any text but `,`, `*`, an ending `-pnpres`, or dots alone.
-    ChannelName,
-    |text| {
-        if text.contains(',') {
-            Err(NameError::Comma)
-        } else if text.contains('*') {
-            Err(NameError::Star)
-        } else if text.ends_with("-pnpres") {
-            Err(NameError::Presence)
-        } else if matches!(text, "." | "..") {
-            Err(NameError::Dots)
-        } else {
-            Ok(())
-        }
-    }
+    ChannelName: Comma, Star, Presence, Dots
 );
 
 name!(
     /// A `PubNub` UUID, today called user id: any text that is not empty.
-    UserId,
-    |_| Ok(())
+    UserId:
 );
 
 name!(
-    /// A channel pattern: `*` matches any run of characters, also none; everything else matches itself.
-    Pattern,
-    |text| if text.contains(',') { Err(NameError::Comma) } else { Ok(()) }
+    /// A channel pattern: `*` matches any run of characters, also none; everything else matches itself. No `,` and no
+    /// ending `-pnpres`: no channel would match.
+    Pattern: Comma, Presence
 );
 
 name!(
-    /// A channel group. Any text without `,`.
-    GroupName,
-    |text| if text.contains(',') { Err(NameError::Comma) } else { Ok(()) }
+    /// A channel group: any text but `,`, `*`, or dots alone.
+    GroupName: Comma, Star, Dots
 );
 
 impl Pattern {
@@ -156,12 +149,36 @@ mod tests {
             ("a,b", NameError::Comma),
             ("room.*", NameError::Star),
             ("lobby-pnpres", NameError::Presence),
+            (".", NameError::Dots),
             ("..", NameError::Dots),
         ] {
             assert_eq!(ChannelName::new(text), Err(error), "{text:?}");
         }
         assert_eq!(ChannelName::new(&"x".repeat(MAX_NAME_BYTES + 1)), Err(NameError::TooLong));
         assert!(ChannelName::new(&"x".repeat(MAX_NAME_BYTES)).is_ok());
+    }
+
+    #[test]
+    fn groups_that_an_address_cannot_carry_and_patterns_of_groups_are_refused() {
+        for (text, error) in [
+            ("", NameError::Empty),
+            ("a,b", NameError::Comma),
+            ("team*", NameError::Star),
+            (".", NameError::Dots),
+            ("..", NameError::Dots),
+        ] {
+            assert_eq!(GroupName::new(text), Err(error), "{text:?}");
+        }
+        assert!(GroupName::new("team-pnpres").is_ok());
+    }
+
+    #[test]
+    fn patterns_that_no_channel_can_match_are_refused() {
+        for (text, error) in
+            [("", NameError::Empty), ("a,*", NameError::Comma), ("room.*-pnpres", NameError::Presence)]
+        {
+            assert_eq!(Pattern::new(text), Err(error), "{text:?}");
+        }
     }
 
     #[test]
@@ -184,6 +201,8 @@ mod tests {
             ("a*b*c", "a-b-c", true),
             ("a*b*c", "a-c-b", false),
             ("ab*ba", "aba", false),
+            ("**", "x", true),
+            ("é*", "éa", true),
             ("lobby", "lobby", true),
             ("lobby", "lobby2", false),
         ] {
