@@ -135,25 +135,14 @@ impl ChannelActor {
         }
     }
 
+    /// Lets the channel be asked for again. If the poller is gone, its successor will ask for it anyway.
     fn release(&self, seen: &Observation, ctx: &mut Context<Self>) {
+        let Some(poller) = self.poller.get() else { return };
         let release = Release { channel: self.live.name.clone(), received: seen.moment.latest };
-        self.tell_poller(release, ctx);
-    }
-
-    /// Waits for room at the poller. If it is gone, its successor will ask for the channel anyway.
-    fn tell_poller<M>(&self, message: M, ctx: &mut Context<Self>)
-    where
-        M: Message<Result = ()> + Send + 'static,
-        Poller: Handler<M>,
-    {
-        if let Some(poller) = self.poller.get() {
-            ctx.spawn(
-                async move {
-                    let _ = poller.send(message).await;
-                }
-                .into_actor(self),
-            );
-        }
+        let told = async move {
+            let _ = poller.send(release).await;
+        };
+        ctx.spawn(told.into_actor(self));
     }
 
     fn observed(&mut self, seen: Observation, ctx: &mut Context<Self>) {

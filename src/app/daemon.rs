@@ -75,7 +75,7 @@ impl Daemon {
         drop(TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?);
         let lock = Lock::take(&config.history.path)?;
         let client = Client::new(parts::client_config(&config)?)?;
-        let settings = parts::settings(&config, client.channel_budget())?;
+        let settings = parts::settings(&config, client.channel_budget());
         let (history, states) = open(&config).await?;
         let source = Arc::new(client.clone());
         let clock = clock(&history)?;
@@ -98,12 +98,8 @@ impl Daemon {
     /// Takes a configuration that was read again: what is watched and how, and the token. Channels that stay have no
     /// gap. Everything else waits for a restart, and the log says so.
     async fn reconfigure(&mut self, config: Config) {
-        let settings = match parts::settings(&config, 0) {
-            Ok(settings) => settings,
-            Err(error) => return refused(&error),
-        };
-        if let Err(error) = self.adsum.reconfigure(settings.targets, settings.groups, settings.policies).await
-        {
+        let watch = config.watch.clone();
+        if let Err(error) = self.adsum.reconfigure(watch.channels, watch.groups, watch.policies).await {
             return refused(&error);
         }
         self.client.set_auth_token(config.pubnub.auth_token.as_ref().map(|token| token.value().clone()));

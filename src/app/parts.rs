@@ -31,10 +31,9 @@ pub fn client_config(config: &Config) -> Result<ClientConfig, Findings> {
 const TOKEN_ROOM: usize = 2048;
 
 /// What the actors need. `address` is how many bytes of a request's address are left for names.
-#[expect(clippy::unnecessary_wraps, reason = "the daemon takes a result")]
-pub(super) fn settings(config: &Config, address: usize) -> anyhow::Result<Settings> {
+pub(super) fn settings(config: &Config, address: usize) -> Settings {
     let watch = &config.watch;
-    Ok(Settings {
+    Settings {
         targets: watch.channels.clone(),
         groups: watch.groups.clone(),
         policies: watch.policies.clone(),
@@ -48,7 +47,7 @@ pub(super) fn settings(config: &Config, address: usize) -> anyhow::Result<Settin
         max_requests_per_second: f64::from(config.pubnub.max_requests_per_second),
         mark_every: config.history.mark_every,
         retain: config.history.retain,
-    })
+    }
 }
 
 /// What the embedded origin needs.

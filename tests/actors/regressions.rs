@@ -184,7 +184,7 @@ async fn a_channel_watched_again_that_is_refused_is_in_a_gap_of_that_reason() {
     world.adsum.unwatch(&lobby).await.unwrap();
     world.pass(20.0).await;
     world.source.change(|s| {
-        s.trouble = Some(trouble(GapReason::Forbidden, Failure::Channels(vec![channel("lobby")])))
+        s.trouble = Some(trouble(GapReason::Forbidden, Failure::Channels(vec![channel("lobby")])));
     });
     world.adsum.watch(lobby).await.unwrap();
     world.pass(600.0).await;
