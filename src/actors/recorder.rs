@@ -263,8 +263,8 @@ fn mark_of(registry: &Registry) -> Option<Mark> {
     observed.sort_unstable_by_key(|(_, last)| last.earliest);
     let named = observed.len() / NAMED_IN_MARK;
     let floor = observed.get(named)?.1.earliest;
-    observed.truncate(named);
-    Some(Mark { floor, others: observed, widest })
+    let others = observed.into_iter().take(named).map(|(name, last)| (name, Some(last))).collect();
+    Some(Mark { floor, others, widest })
 }
 
 impl Actor for Recorder {
