@@ -302,24 +302,20 @@ fn answer(
 /// What is proven of the channels that are observed now. The floor is chosen so that only few must be named.
 fn mark_of(registry: &Registry) -> Option<Mark> {
     let mut widest = Duration::ZERO;
-    let (mut observed, mut others) = (Vec::new(), Vec::new());
+    let mut observed = Vec::new();
     for live in registry.all() {
         let channel = live.channel.read();
-        match channel.run() {
-            Some(run) if !channel.in_gap() => {
-                widest = widest.max(run.widest);
-                observed.push((live.name.clone(), run.last));
-            }
-            _ => others.push((live.name.clone(), None)),
+        // Of a channel in a gap, or not observed yet, a mark says nothing: what it commits next is later than the mark.
+        if let Some(run) = channel.run().filter(|_| !channel.in_gap()) {
+            widest = widest.max(run.widest);
+            observed.push((live.name.clone(), run.last));
         }
     }
     observed.sort_unstable_by_key(|(_, last)| last.earliest);
     let (least, share) = NAMED_IN_MARK;
     let named = (observed.len() / share).max(least).min(observed.len().checked_sub(1)?);
     let floor = observed.get(named)?.1.earliest;
-    observed.truncate(named);
-    others.extend(observed.into_iter().map(|(channel, last)| (channel, Some(last))));
-    let others = others.into_iter().filter_map(|(c, m)| Some((c, m?))).collect();
+    let others = observed.into_iter().take(named).map(|(channel, last)| (channel, Some(last))).collect();
     Some(Mark { floor, others, widest })
 }
 

@@ -31,8 +31,9 @@ pub enum HistoryError {
     /// It cannot be read or written now: full, locked, read-only, an I/O error. Worth trying again.
     #[error("the history is unavailable: {0}")]
     Unavailable(String),
-    /// Somebody else wrote events of this channel: the caller's view of it is out of date and must be loaded again.
-    #[error("another writer recorded events of channel {channel:?}")]
+    /// What is to be committed of this channel does not go on from what the history holds: the caller's view of it is
+    /// out of date and must be loaded again. Entries of other channels are not to blame.
+    #[error("the changes of channel {channel:?} do not go on from what the history holds")]
     Conflict {
         /// Which channel.
         channel: ChannelName,
@@ -74,15 +75,23 @@ pub struct Entry {
     pub changes: Changes,
 }
 
-/// What is proven of the channels that changed nothing (SPEC section 2, Commits): every watched channel was observed,
-/// unchanged, at `floor` or later, save those in `others`, whose last observation is given.
+/// What is proven of the channels that changed nothing (SPEC section 2, Commits). It replaces the mark before it.
+///
+/// It speaks of every channel that is not named, so whoever takes a mark names each one that it does not know to be
+/// observed up to the floor: one not yet observed; one in a gap, which an observation may be about to close; one that
+/// was watched since the start and no longer is, as long as its gap `unwatched` is not committed. Not named need be a
+/// channel whose watch begins after the mark was taken, and one that is in a full gap since the start.
+///
+/// A mark lifts a channel's last run only where it speaks of a moment certainly after the run's last observation that
+/// was committed, so it says nothing of runs that are committed after it was taken.
 #[derive(Clone, Debug, Default)]
 pub struct Mark {
-    /// The instant up to which the unnamed channels' last runs are proven.
+    /// The instant up to which the last runs of the unnamed channels are proven: each was observed, unchanged since
+    /// what is committed of it, in an observation whose [`Moment::earliest`] is this or later.
     pub floor: Time,
-    /// Channels that were last observed earlier, with that observation. One in a full gap need not be named: a mark
-    /// says nothing of it.
-    pub others: Vec<(ChannelName, Moment)>,
+    /// The other channels, with the last observation that repeated what is committed; `None`: nothing is proven beyond
+    /// that.
+    pub others: Vec<(ChannelName, Option<Moment>)>,
     /// The widest step ([`Run::widest`]) of any of their runs so far.
     pub widest: Duration,
 }
@@ -182,8 +191,9 @@ pub trait History: Send + Sync + 'static {
     fn begin(&self, channels: &[ChannelName], began: Time) -> Result<()>;
 
     /// Commits all entries at once or nothing. Gives the events with their ids, in order of ids; ids follow the order
-    /// of the entries. An event whose number is not its channel's next is a [`HistoryError::Conflict`], and so is a
-    /// channel that was never begun, or was forgotten.
+    /// of the entries. An event whose number is not its channel's next is a [`HistoryError::Conflict`], and so are an
+    /// arrival of somebody who is there, a leave or a state of somebody who is not, and a channel that was never begun
+    /// or was forgotten.
     ///
     /// # Errors
     /// See [`HistoryError`].

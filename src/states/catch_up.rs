@@ -4,9 +4,11 @@
 use hashbrown::HashMap;
 use sled::Batch;
 
+use super::forget::forget;
 use super::record::{CHECKPOINT_KEY, Checkpoint, Entry, key, read, write};
 use super::{Result, States};
 use crate::domain::event::{EventId, EventKind, Recorded};
+use crate::domain::state::Shown;
 use crate::domain::time::Time;
 use crate::domain::visit::Visit;
 use crate::history::{EventQuery, History, VisitCursor, VisitQuery};
@@ -23,11 +25,13 @@ pub(super) fn catch_up(states: &States, history: &dyn History, page: usize) -> R
     let mut taken = 0;
     loop {
         let events = history.events(&EventQuery { after, limit: page, ..EventQuery::default() })?;
-        let Some(last) = events.last() else { return Ok(taken) };
+        let Some(last) = events.last() else { break };
         after = last.id;
         taken += events.len();
         apply(states, history.id(), &events)?;
     }
+    forget(states, history, page)?;
+    Ok(taken)
 }
 
 fn checkpoint(states: &States) -> Result<Option<Checkpoint>> {
@@ -38,21 +42,24 @@ fn checkpoint(states: &States) -> Result<Option<Checkpoint>> {
 /// Forgets everything, and gives the event to go on after.
 fn begin_anew(states: &States, history: &dyn History, expired: EventId, page: usize) -> Result<EventId> {
     states.clear()?;
-    if expired > 0 {
-        take_visits(states, history, page)?;
+    if let Some(kept_since) = history.kept_since()? {
+        take_visits(states, history, kept_since, page)?;
     }
     Changes::new(states).write(Some(&Checkpoint { history: history.id().to_owned(), event: expired }))?;
     Ok(expired)
 }
 
-/// Takes over the visits that last: some began before the events that are kept.
-fn take_visits(states: &States, history: &dyn History, page: usize) -> Result<()> {
-    let mut query = VisitQuery { open: Some(true), limit: page, ..VisitQuery::default() };
+/// Takes over the visits that began before the history is whole, those that are over too: the events that tell of their
+/// states may have been forgotten. The events that are kept come on top.
+fn take_visits(states: &States, history: &dyn History, kept_since: Time, page: usize) -> Result<()> {
+    let mut query = VisitQuery { limit: page, ..VisitQuery::default() };
     loop {
-        let visits = history.visits(&query)?;
+        // In order of `joined.not_after`.
+        let mut visits = history.visits(&query)?;
+        visits.retain(|visit| visit.joined.not_after < kept_since);
         let mut changes = Changes::new(states);
         for visit in &visits {
-            changes.lasts(visit);
+            changes.visit(visit)?;
         }
         changes.write(None)?;
         let Some(last) = visits.into_iter().next_back() else { return Ok(()) };
@@ -81,19 +88,30 @@ impl<'a> Changes<'a> {
         Self { states, entries: HashMap::new() }
     }
 
-    /// A known state replaces the last one. An unknown one does not: then only the presence changes, if there is an
-    /// entry at all.
     fn event(&mut self, event: &Recorded) -> Result<()> {
         let key = key(&event.user, &event.channel);
-        if event.kind == EventKind::Leave {
-            return self.present(key, false);
+        match event.kind {
+            // It repeats the state that is known, and does not say since when.
+            EventKind::Leave => self.present(key, false),
+            _ => self.take(key, &event.state, event.window.not_after, true),
         }
-        match Entry::new(&event.state, event.window.not_after) {
+    }
+
+    /// A visit with its last state.
+    fn visit(&mut self, visit: &Visit) -> Result<()> {
+        let observed_at = visit.state_since.unwrap_or(visit.joined).not_after;
+        self.take(key(&visit.user, &visit.channel), &visit.state, observed_at, visit.left.is_none())
+    }
+
+    /// A known state replaces the last one. An unknown one does not: then only the presence changes, if there is an
+    /// entry at all.
+    fn take(&mut self, key: Vec<u8>, state: &Shown, observed_at: Time, present: bool) -> Result<()> {
+        match Entry::new(state, observed_at, present) {
             Some(entry) => {
                 self.entries.insert(key, entry);
                 Ok(())
             }
-            None => self.present(key, true),
+            None => self.present(key, present),
         }
     }
 
@@ -109,14 +127,6 @@ impl<'a> Changes<'a> {
             self.entries.insert(key, entry);
         }
         Ok(())
-    }
-
-    /// A visit that lasts, with the state it has now.
-    fn lasts(&mut self, visit: &Visit) {
-        let observed_at: Option<Time> = visit.state_since.map(|since| since.not_after);
-        if let Some(entry) = observed_at.and_then(|at| Entry::new(&visit.state, at)) {
-            self.entries.insert(key(&visit.user, &visit.channel), entry);
-        }
     }
 
     fn write(self, checkpoint: Option<&Checkpoint>) -> Result<()> {

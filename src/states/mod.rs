@@ -1,11 +1,13 @@
 //! Known states: the last known state of every user in every channel, in a sled folder.
 //!
-//! They are a projection of the history and hold nothing that it does not: with them is kept up to which event of which
-//! history they go. Where that does not fit they are made anew from the history. So losing the folder loses nothing.
+//! They are a projection of the history: with them is kept up to which event of which history they go. Where that does
+//! not fit they are made anew from the history. So losing the folder loses nothing. A state goes some time after the
+//! history has forgotten the visit that it was seen in, whether the visit expired or the whole channel did.
 //!
 //! Methods block: callers run them where blocking is allowed.
 
 mod catch_up;
+mod forget;
 mod open;
 mod record;
 #[cfg(test)]
@@ -21,7 +23,7 @@ use crate::domain::state::Shown;
 use crate::domain::time::Time;
 use crate::history::{History, HistoryError};
 
-/// How many events are taken over at once.
+/// How many events are taken over at once, and how many entries one call looks at for what the history has forgotten.
 const PAGE: usize = 1000;
 
 /// Why the known states cannot be read or kept.
@@ -91,7 +93,8 @@ pub struct States {
 
 impl States {
     /// Takes over the events that the history has and the states have not. Gives how many there were. States of another
-    /// history, states ahead of it, and damaged ones are made anew.
+    /// history, states ahead of it, and damaged ones are made anew. Then looks at some of the entries and deletes those
+    /// that the history has forgotten; the next call goes on from there, until all were looked at.
     ///
     /// # Errors
     /// See [`StatesError`]. What was taken over until then stays.

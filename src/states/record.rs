@@ -1,4 +1,7 @@
-//! What is in the folder: a checkpoint, and for each user and channel an entry. Values are JSON.
+//! What is in the folder: a checkpoint, how far forgetting has come, and for each user and channel an entry. Values are
+//! JSON.
+
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +14,10 @@ use crate::domain::time::Time;
 /// Where the checkpoint is.
 pub(super) const CHECKPOINT_KEY: &[u8] = b"checkpoint";
 
-/// What entries' keys begin with; the checkpoint's does not.
+/// Where it is kept how far forgetting has come.
+pub(super) const FORGOTTEN_KEY: &[u8] = b"forgotten";
+
+/// What entries' keys begin with; the others do not.
 const ENTRY: u8 = b'u';
 
 // A user's length is kept in two bytes.
@@ -22,6 +28,15 @@ const _: () = assert!(MAX_NAME_BYTES <= u16::MAX as usize);
 pub(super) struct Checkpoint {
     pub(super) history: String,
     pub(super) event: EventId,
+}
+
+/// How far the entries were looked through for what the history has forgotten.
+#[derive(PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct Forgotten {
+    /// For what the history forgot before this, in microseconds.
+    pub(super) before: i64,
+    /// The key to go on from; `None`: all were looked at.
+    pub(super) next: Option<Vec<u8>>,
 }
 
 /// What is known of one user in one channel.
@@ -36,14 +51,19 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Of somebody who is there; `None` while the state is unknown.
-    pub(super) fn new(state: &Shown, observed_at: Time) -> Option<Self> {
+    /// `None` while the state is unknown.
+    pub(super) fn new(state: &Shown, observed_at: Time, present: bool) -> Option<Self> {
         let state = match state {
             Shown::Unknown => return None,
             Shown::Empty => String::new(),
             Shown::Value(state) => state.as_str().to_owned(),
         };
-        Some(Self { state, observed_at: observed_at.as_micros(), present: true })
+        Some(Self { state, observed_at: observed_at.as_micros(), present })
+    }
+
+    /// When the answer that first showed the state had arrived.
+    pub(super) fn observed_at(&self) -> Time {
+        Time::from_micros(self.observed_at)
     }
 }
 
@@ -66,6 +86,26 @@ pub(super) fn key_after(user: &UserId, channel: &ChannelName) -> Vec<u8> {
     key
 }
 
+/// All entries' keys lie in this.
+pub(super) fn all_entries() -> Range<Vec<u8>> {
+    vec![ENTRY]..vec![ENTRY + 1]
+}
+
+/// Whose entry this key is, and in which channel.
+pub(super) fn names(key: &[u8]) -> Result<(UserId, ChannelName), String> {
+    let split = key.get(1..).and_then(<[u8]>::split_first_chunk);
+    let split = split.and_then(|(length, names)| names.split_at_checked(u16::from_be_bytes(*length).into()));
+    let (user, channel) = split.ok_or("a key is too short")?;
+    let user = std::str::from_utf8(user).map_err(|error| format!("a user's id is no text: {error}"))?;
+    let user = UserId::new(user).map_err(|error| format!("user {user:?} {error}"))?;
+    Ok((user, channel_name(channel)?))
+}
+
+fn channel_name(bytes: &[u8]) -> Result<ChannelName, String> {
+    let name = std::str::from_utf8(bytes).map_err(|error| format!("a channel's name is no text: {error}"))?;
+    ChannelName::new(name).map_err(|error| format!("channel {name:?} {error}"))
+}
+
 /// As kept.
 pub(super) fn write<T: Serialize>(value: &T) -> Result<Vec<u8>, String> {
     serde_json::to_vec(value).map_err(|error| error.to_string())
@@ -79,9 +119,7 @@ pub(super) fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String>
 /// The state that an entry keeps; `channel` is the rest of its key.
 pub(super) fn known(channel: &[u8], value: &[u8]) -> Result<KnownState, String> {
     let entry: Entry = read(value)?;
-    let name =
-        std::str::from_utf8(channel).map_err(|error| format!("a channel's name is no text: {error}"))?;
-    let channel = ChannelName::new(name).map_err(|error| format!("channel {name:?} {error}"))?;
+    let channel = channel_name(channel)?;
     let state = if entry.state.is_empty() {
         Shown::Empty
     } else {
@@ -89,10 +127,5 @@ pub(super) fn known(channel: &[u8], value: &[u8]) -> Result<KnownState, String> 
             .map(Shown::Value)
             .map_err(|error| format!("a state is no JSON: {error}"))?
     };
-    Ok(KnownState {
-        channel,
-        state,
-        observed_at: Time::from_micros(entry.observed_at),
-        present: entry.present,
-    })
+    Ok(KnownState { channel, state, observed_at: entry.observed_at(), present: entry.present })
 }

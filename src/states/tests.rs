@@ -7,8 +7,8 @@ use crate::domain::gap::{Gap, GapReason};
 use crate::domain::observation::{Observation, Occupant};
 use crate::domain::state::State;
 use crate::domain::time::Moment;
-use crate::history::Entry;
 use crate::history::sqlite::Sqlite;
+use crate::history::{Entry, VisitQuery};
 
 /// A history with one channel per name, all in one folder that goes when this does.
 struct World {
@@ -295,8 +295,172 @@ fn users_of_a_channel_that_is_no_longer_watched_are_still_known() {
     assert_eq!(known(&states, 0), [(channel_name(0), state(2), 15, true)]);
 }
 
+impl World {
+    /// The watch of a channel ends.
+    fn unwatch(&mut self, channel: usize) {
+        let changes = Changes {
+            gaps: vec![Gap::open(time(self.now), GapReason::Unwatched)],
+            ..self.channels[channel].stop(time(self.now), GapReason::Unwatched)
+        };
+        self.history.commit(&[Entry { channel: channel_name(channel), changes }]).unwrap();
+    }
+
+    /// It begins once more, with nothing known.
+    fn begin_again(&mut self, channel: usize) {
+        self.history.begin(&[channel_name(channel)], time(self.now)).unwrap();
+        self.channels[channel] =
+            Channel::begin(channel_name(channel), std::time::Duration::from_secs(9), time(self.now));
+    }
+
+    fn forget_before(&self, before: i64) {
+        while self.history.expire(time(before), 99).unwrap() {}
+    }
+}
+
+#[test]
+fn the_state_of_somebody_who_left_goes_with_the_visit() {
+    let mut world = World::new();
+    let states = world.states();
+    world.see(0, &[(0, 2), (1, 2), (2, 2)]);
+    world.see(0, &[(1, 2), (2, 2)]);
+    world.see(0, &[(2, 2)]);
+    world.forget_before(30);
+    states.catch_up(&world.history).unwrap();
+    let stays = |user, present| vec![(channel_name(0), state(user), 15, present)];
+    assert_eq!(
+        all_known(&states),
+        [vec![], stays(2, false), stays(2, true), vec![]],
+        "the second one's visit is kept, as old as the state is; the third is still there"
+    );
+    world.forget_before(36);
+    assert_eq!(states.catch_up(&world.history).unwrap(), 0);
+    assert_eq!(all_known(&states), [vec![], vec![], stays(2, true), vec![]]);
+}
+
+#[test]
+fn the_states_in_a_channel_that_is_forgotten_go() {
+    let mut world = World::new();
+    let states = world.states();
+    world.see(0, &[(0, 2), (1, 2)]);
+    world.see(1, &[(0, 3)]);
+    states.catch_up(&world.history).unwrap();
+    world.unwatch(0);
+    world.now += 10;
+    world.forget_before(29);
+    world.begin_again(0);
+    world.see(0, &[(1, 0)]);
+    assert_eq!(states.catch_up(&world.history).unwrap(), 1, "back, with a state not asked for");
+    assert_eq!(known(&states, 0), [(channel_name(1), state(3), 25, true)]);
+    assert_eq!(known(&states, 1), [], "nothing is known of the new channel");
+}
+
+#[test]
+fn a_call_looks_at_so_many_entries_for_what_is_forgotten_and_the_next_goes_on_from_there() {
+    let mut world = World::new();
+    world.see(0, &[(0, 2), (1, 2), (2, 2), (3, 2)]);
+    world.see(0, &[]);
+    world.see(1, &[(0, 2)]);
+    world.states().catch_up(&world.history).unwrap();
+    world.forget_before(30);
+    let mut left = Vec::new();
+    for _ in 0..4 {
+        // A restart in between changes nothing.
+        let states = world.states();
+        states.catch_up_by(&world.history, 2).unwrap();
+        left.push(all_known(&states).concat().len());
+    }
+    assert_eq!(left, [4, 2, 1, 1], "two of the five at a time; the one that stays is in the first two");
+}
+
+#[test]
+fn made_anew_the_last_state_of_a_visit_that_is_over_is_known_though_its_beginning_expired() {
+    let mut world = World::new();
+    let states = world.states();
+    world.see(0, &[(0, 2)]);
+    world.see(0, &[(0, 3), (1, 2)]);
+    states.catch_up(&world.history).unwrap();
+    world.see(0, &[(0, 3)]);
+    world.see(0, &[]);
+    world.forget_before(30);
+    assert_eq!(world.history.event_ids().unwrap(), (5, 3), "only the leaves are left");
+    states.clear().unwrap();
+    assert_eq!(states.catch_up(&world.history).unwrap(), 2);
+    assert_eq!(known(&states, 0), [(channel_name(0), state(3), 25, false)]);
+    assert_eq!(known(&states, 1), [(channel_name(0), state(2), 25, false)]);
+}
+
+#[test]
+fn a_damaged_note_of_what_was_forgotten_is_made_anew() {
+    let mut world = World::new();
+    world.see(0, &[(0, 2)]);
+    world.see(0, &[]);
+    world.see(0, &[(1, 2)]);
+    let states = world.states();
+    world.forget_before(26);
+    states.db.insert(record::FORGOTTEN_KEY, b"{".as_slice()).unwrap();
+    states.catch_up(&world.history).unwrap();
+    assert_eq!(all_known(&states), [vec![], vec![(channel_name(0), state(2), 35, true)], vec![], vec![]]);
+}
+
+#[test]
+fn a_key_tells_whose_entry_it_is() {
+    for user in 0..4 {
+        for channel in 0..3 {
+            let (user, channel) = (user_id(user), channel_name(channel));
+            assert_eq!(record::names(&record::key(&user, &channel)), Ok((user, channel)));
+        }
+    }
+    for bad in
+        [&b""[..], b"u", b"u\0", b"u\0\x05abc", b"u\0\x01a", b"u\0\0a", b"u\0\x01\xffa", b"u\0\x01a\xff"]
+    {
+        assert!(record::names(bad).is_err(), "{bad:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_known_after_the_history_forgot_is_what_it_tells_anew(
+        sights in proptest::collection::vec(
+            (0usize..3, proptest::collection::btree_map(0u8..4, 0u8..4, 0..4)), 1..30,
+        ),
+        steps in proptest::collection::vec((0u8..4, 1usize..5, 0i64..200, 0u8..12), 30),
+    ) {
+        let mut world = World::new();
+        let states = world.states();
+        for ((channel, users), (catch_up, page, age, unwatched)) in sights.into_iter().zip(steps) {
+            if unwatched == 0 {
+                world.unwatch(channel);
+                world.now += 10;
+                world.forget_before(world.now);
+                world.begin_again(channel);
+            }
+            world.see(channel, &users.into_iter().collect::<Vec<_>>());
+            if catch_up == 0 {
+                states.catch_up_by(&world.history, page).unwrap();
+                world.history.expire(time(world.now - age), page).unwrap();
+            }
+        }
+        let anew = States::open(&world.folder.path().join("anew.sled")).unwrap();
+        for _ in 0..30 {
+            states.catch_up_by(&world.history, 1).unwrap();
+            anew.catch_up_by(&world.history, 5).unwrap();
+        }
+        prop_assert_eq!(all_known(&states), all_known(&anew));
+        for (index, known) in all_known(&states).into_iter().enumerate() {
+            let user = user_id(u8::try_from(index).unwrap());
+            for (channel, state, at, present) in known {
+                let query = VisitQuery {
+                    channel: Some(channel), user: Some(user.clone()), limit: 99, ..VisitQuery::default()
+                };
+                let visits = world.history.visits(&query).unwrap();
+                let last = visits.iter().rfind(|visit| visit.state.is_known()).unwrap();
+                prop_assert_eq!((&last.state, last.state_since.unwrap().not_after), (&state, time(at)));
+                prop_assert_eq!(visits.last().unwrap().left.is_none(), present);
+            }
+        }
+    }
 
     #[test]
     fn catching_up_in_any_steps_is_making_anew(

@@ -63,6 +63,14 @@ pub(crate) fn departure(channel: &ChannelName, user: &UserId, seq: u64) -> Entry
     entry
 }
 
+/// The same user's state, seen to be none.
+pub(crate) fn settled(channel: &ChannelName, user: &UserId, seq: u64) -> Entry {
+    let mut entry = arrival(channel, user, seq);
+    entry.changes.events[0].kind = EventKind::Settled;
+    entry.changes.events[0].state = Shown::Empty;
+    entry
+}
+
 /// No events, only where a run is now.
 pub(crate) fn extended(channel: &ChannelName, seen: Moment) -> Entry {
     let run = Run {

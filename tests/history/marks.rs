@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use adsum::domain::channel::Changes;
 use adsum::domain::gap::{Gap, GapReason};
+use adsum::domain::names::ChannelName;
 use adsum::domain::observation::Grade;
 use adsum::domain::occupancy::Run;
-use adsum::history::{Entry, Mark, VisitQuery};
+use adsum::domain::time::Moment;
+use adsum::history::{Entry, History, Mark, VisitQuery};
 
 use crate::given::{ada, arrival, extended, fresh, lobby, moment, time};
 use crate::world::{CHANNELS, all_gaps, channel_name};
@@ -21,7 +23,7 @@ fn a_mark_proves_runs_up_to_its_floor_save_those_it_names() {
     let mut blind = extended(&channel_name(2), moment(1_000_000, 1_001_000));
     blind.changes.gaps = vec![Gap::open(time(1_000_000), GapReason::Timeout)];
     history.commit(&[blind]).unwrap();
-    let others = vec![(channel_name(1), moment(4_000_000, 4_001_000))];
+    let others = vec![(channel_name(1), Some(moment(4_000_000, 4_001_000)))];
     let mark = Mark { floor: time(9_000_000), others, widest: Duration::from_secs(2) };
     history.mark(&mark).unwrap();
     let last = |index| history.channel(&channel_name(index)).unwrap().unwrap().run.unwrap();
@@ -52,26 +54,65 @@ fn a_mark_proves_runs_up_to_its_floor_save_those_it_names() {
     );
 }
 
+/// What the history holds of a channel's last run, while running and after a crash.
+fn last_runs(history: &dyn History, channel: &ChannelName) -> [Option<Run>; 2] {
+    let kept = || history.channel(channel).unwrap().unwrap().run;
+    let running = kept();
+    history.recover().unwrap();
+    [running, kept()]
+}
+
+fn run(first: Moment, last: Moment) -> Run {
+    Run { first, last, widest: Duration::ZERO, occupancy: 1, grade: Grade::Complete }
+}
+
 #[test]
-fn a_mark_within_the_last_observation_takes_nothing_back() {
+fn a_mark_whose_floor_lies_within_the_last_observation_that_is_committed_lifts_nothing() {
     let (_folder, history) = fresh();
     history.begin(&[lobby()], time(0)).unwrap();
     history.commit(&[arrival(&lobby(), &ada(), 1)]).unwrap();
-    history.mark(&Mark { floor: time(1_000_500), ..Mark::default() }).unwrap();
-    let last = || history.channel(&lobby()).unwrap().unwrap().run.unwrap().last;
-    assert_eq!(last(), moment(1_000_500, 1_001_000));
-    history.recover().unwrap();
-    assert_eq!(last(), moment(1_000_500, 1_001_000));
+    let seen = moment(1_000_000, 1_001_000);
+    for floor in [999_999, 1_000_500, 1_000_999] {
+        history.mark(&Mark { floor: time(floor), ..Mark::default() }).unwrap();
+        assert_eq!(history.channel(&lobby()).unwrap().unwrap().run, Some(run(seen, seen)), "{floor}");
+    }
+    assert_eq!(last_runs(history.as_ref(), &lobby()), [Some(run(seen, seen)); 2]);
+}
+
+#[test]
+fn a_mark_says_nothing_of_an_observation_that_was_under_way_when_it_was_taken() {
+    for first in [moment(-20, -10), moment(0, 9)] {
+        let (_folder, history) = fresh();
+        history.begin(&[lobby()], time(-30)).unwrap();
+        // Of other channels, observed at 5, taken at 8; this channel's answer arrives at 9.
+        history.mark(&Mark { floor: time(5), ..Mark::default() }).unwrap();
+        let seen = run(first, moment(0, 9));
+        let changes = Changes { run: Some(seen), complete: Some(seen.last), ..Changes::default() };
+        history.commit(&[Entry { channel: lobby(), changes }]).unwrap();
+        let complete = history.checkpoint(&lobby()).unwrap().unwrap().roster.complete();
+        assert_eq!(complete, Some(moment(0, 9)));
+        assert_eq!(last_runs(history.as_ref(), &lobby()), [Some(seen); 2]);
+        let gaps = all_gaps(history.as_ref(), None, (None, None), 9);
+        assert_eq!(gaps, [(lobby(), Gap::open(time(0), GapReason::Crashed))]);
+    }
+}
+
+#[test]
+fn a_channel_named_without_an_observation_is_proven_up_to_its_last_commit() {
+    let (_folder, history) = fresh();
+    history.begin(&[lobby()], time(0)).unwrap();
+    history.commit(&[arrival(&lobby(), &ada(), 1)]).unwrap();
+    let others = vec![(lobby(), None)];
+    history.mark(&Mark { floor: time(9_000_000), others, widest: Duration::from_secs(2) }).unwrap();
+    let seen = moment(1_000_000, 1_001_000);
+    assert_eq!(last_runs(history.as_ref(), &lobby()), [Some(run(seen, seen)); 2]);
 }
 
 #[test]
 fn a_mark_is_about_the_last_run_only() {
     let (_folder, history) = fresh();
     history.begin(&[lobby()], time(0)).unwrap();
-    let runs = [1, 2, 3].map(|n| {
-        let seen = moment(n * 1_000_000, n * 1_000_000 + 1000);
-        Run { first: seen, last: seen, widest: Duration::ZERO, occupancy: 0, grade: Grade::Complete }
-    });
+    let runs = [1, 2, 3].map(|n| moment(n * 1_000_000, n * 1_000_000 + 1000)).map(|seen| run(seen, seen));
     for run in runs {
         let changes = Changes { run: Some(run), ..Changes::default() };
         history.commit(&[Entry { channel: lobby(), changes }]).unwrap();
@@ -89,12 +130,12 @@ fn a_mark_of_an_earlier_start_proves_nothing() {
     let (_folder, history) = fresh();
     history.begin(&[lobby()], time(0)).unwrap();
     history.commit(&[arrival(&lobby(), &ada(), 1)]).unwrap();
-    let others = vec![(lobby(), moment(2_000_000, 2_001_000))];
+    let others = vec![(lobby(), Some(moment(2_000_000, 2_001_000)))];
     history.mark(&Mark { floor: time(9_000_000), others, ..Mark::default() }).unwrap();
     history.recover().unwrap();
     // The wall clock of the next start is behind.
     let again = moment(5_000_000, 5_001_000);
-    let run = Run { first: again, last: again, widest: Duration::ZERO, occupancy: 1, grade: Grade::Complete };
+    let run = run(again, again);
     let gaps = vec![Gap::open(time(2_000_000), GapReason::Crashed).closed(again.latest)];
     let changes = Changes { run: Some(run), gaps, ..Changes::default() };
     history.commit(&[Entry { channel: lobby(), changes }]).unwrap();

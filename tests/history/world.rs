@@ -227,20 +227,22 @@ impl<'h> World<'h> {
         }
     }
 
-    /// What the recorder marks: the floor is the middle one of the channels' last observations.
+    /// What a mark may say: the floor is the middle one of the channels' last observations; named is what is below, and
+    /// what is not observed.
     fn mark(&mut self) {
-        let watched = self.channels.iter().filter(|channel| {
-            channel.open_gap(crate::given::time(i64::MIN)).is_none_or(|gap| gap.users_only)
-        });
-        let last: Vec<(ChannelName, Moment, Duration)> = watched
-            .filter_map(|channel| channel.run().map(|run| (channel.name.clone(), run.last, run.widest)))
-            .collect();
-        let mut floors: Vec<Time> = last.iter().map(|(_, moment, _)| moment.earliest).collect();
+        let last = |channel: &Channel| {
+            let watched = !channel.in_gap();
+            channel.run().copied().filter(|_| watched)
+        };
+        let mut floors: Vec<Time> =
+            self.channels.iter().filter_map(last).map(|run| run.last.earliest).collect();
         floors.sort();
         let Some(&floor) = floors.get(floors.len() / 2) else { return };
-        let others = last.iter().filter(|(_, moment, _)| moment.earliest < floor);
-        let others = others.map(|(name, moment, _)| (name.clone(), *moment)).collect();
-        let widest = last.iter().map(|(_, _, widest)| *widest).max().unwrap_or_default();
+        let named = |channel: &Channel| last(channel).is_none_or(|run| run.last.earliest < floor);
+        let others = self.channels.iter().filter(|channel| named(channel));
+        let others =
+            others.map(|channel| (channel.name.clone(), last(channel).map(|run| run.last))).collect();
+        let widest = self.channels.iter().filter_map(last).map(|run| run.widest).max().unwrap_or_default();
         self.history.mark(&Mark { floor, others, widest }).unwrap();
     }
 

@@ -1,12 +1,15 @@
 //! Marks: what is proven of channels in which nothing changes; and what a crash leaves of them.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Transaction, params};
 
 use super::codes;
 use crate::domain::gap::GapReason;
 use crate::domain::occupancy::Run;
-use crate::domain::time::Moment;
+use crate::domain::time::{Moment, Time};
 use crate::history::{Mark, Result};
+
+/// Where a named channel is proven to of which nothing is: before every observation, so that nothing is lifted to it.
+const NOWHERE: Moment = Moment { earliest: Time::from_micros(i64::MIN), latest: Time::from_micros(i64::MIN) };
 
 /// See [`crate::history::History::mark`].
 pub(super) fn mark(tx: &Transaction<'_>, mark: &Mark) -> Result<()> {
@@ -18,28 +21,31 @@ pub(super) fn mark(tx: &Transaction<'_>, mark: &Mark) -> Result<()> {
          SELECT id, ?2, ?3 FROM channels WHERE name = ?1",
     )?;
     for (channel, last) in &mark.others {
+        let last = last.unwrap_or(NOWHERE);
         other.execute(params![channel.as_str(), last.earliest, last.latest])?;
     }
     Ok(())
 }
 
-/// The channel's last run, up to where the last mark proves it. In a full gap a mark says nothing of a channel.
+/// What the last mark adds: the last runs that it lifts, and where to. It does so only if the mark's moment is certainly
+/// after the last observation that was committed: a run with a later one was committed after the mark was taken, and
+/// only its own observations prove it. In a full gap a mark says nothing of a channel.
+const LIFTED: &str = "SELECT r.channel_id, r.first_latest, coalesce(o.earliest, m.floor) AS earliest, \
+    coalesce(o.latest, m.floor) AS latest, max(r.widest, m.widest) AS widest \
+    FROM mark m CROSS JOIN channels c \
+    JOIN runs r ON r.channel_id = c.id \
+        AND r.first_latest = (SELECT max(first_latest) FROM runs WHERE channel_id = c.id) \
+    LEFT JOIN mark_others o ON o.channel_id = c.id \
+    WHERE coalesce(o.earliest, m.floor) >= r.last_latest AND NOT EXISTS ( \
+        SELECT 1 FROM gaps WHERE channel_id = c.id AND ended IS NULL AND users_only = 0)";
+
+/// The channel's last run, up to where the last mark proves it.
 pub(super) fn proven(tx: &Transaction<'_>, channel_id: i64, run: Run) -> Result<Run> {
-    let mut find = tx.prepare_cached(
-        "SELECT coalesce(o.earliest, m.floor), coalesce(o.latest, m.floor), m.widest \
-         FROM mark m LEFT JOIN mark_others o ON o.channel_id = ?1 \
-         WHERE NOT EXISTS (SELECT 1 FROM gaps WHERE channel_id = ?1 AND ended IS NULL AND users_only = 0)",
-    )?;
-    let found = find.query_row([channel_id], |row| {
-        Ok((Moment { earliest: row.get(0)?, latest: row.get(1)? }, row.get::<_, i64>(2)?))
-    });
-    let Some((moment, widest)) = found.optional()? else { return Ok(run) };
-    if moment.earliest <= run.last.earliest {
-        return Ok(run);
-    }
-    let latest = run.last.latest.max(moment.latest);
-    let widest = std::time::Duration::from_micros(u64::try_from(widest).unwrap_or(0));
-    Ok(Run { last: Moment { latest, ..moment }, widest: run.widest.max(widest), ..run })
+    let mut find = tx.prepare_cached(&format!("{LIFTED} AND c.id = ?1"))?;
+    let mut rows = find.query([channel_id])?;
+    let Some(row) = rows.next()? else { return Ok(run) };
+    let last = Moment { earliest: row.get(2)?, latest: row.get(3)? };
+    Ok(Run { last, widest: codes::span(row, 4)?, ..run })
 }
 
 /// Channels that were not observed when adsum ended, for whichever reason.
@@ -52,18 +58,11 @@ pub(super) fn recover(tx: &Transaction<'_>) -> Result<usize> {
         params![codes::reason_code(GapReason::Stopped), codes::reason_code(GapReason::Unwatched)],
         |row| row.get(0),
     )?;
-    // The same as `proven`, for all channels at once.
     tx.execute(
         &format!(
-            "WITH proven AS MATERIALIZED ( \
-                 SELECT c.id, coalesce(o.earliest, m.floor) AS earliest, coalesce(o.latest, m.floor) AS latest, \
-                 m.widest, (SELECT max(first_latest) FROM runs WHERE channel_id = c.id) AS first_latest \
-                 FROM mark m CROSS JOIN channels c LEFT JOIN mark_others o ON o.channel_id = c.id \
-                 WHERE c.id NOT IN ({IN_GAP})) \
-             UPDATE runs SET last_earliest = p.earliest, last_latest = max(last_latest, p.latest), \
-             widest = max(runs.widest, p.widest) FROM proven p \
-             WHERE runs.channel_id = p.id AND runs.first_latest = p.first_latest \
-             AND p.earliest > runs.last_earliest"
+            "WITH lifted AS MATERIALIZED ({LIFTED}) \
+             UPDATE runs SET last_earliest = l.earliest, last_latest = l.latest, widest = l.widest FROM lifted l \
+             WHERE runs.channel_id = l.channel_id AND runs.first_latest = l.first_latest"
         ),
         [],
     )?;

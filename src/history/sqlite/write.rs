@@ -39,8 +39,10 @@ pub(super) fn commit(tx: &Transaction<'_>, users: &mut Users, entries: &[Entry])
             }
             let id = ids.take(tx, event)?;
             let row = EventRow { channel_id, id, user_id: users.number(tx, &event.user)? };
+            if statements.visit(&row, event, &entry.changes)? != 1 {
+                return Err(HistoryError::Conflict { channel: entry.channel.clone() });
+            }
             statements.event(&row, event)?;
-            statements.visit(&row, event, &entry.changes)?;
             recorded.push(numbered(id, &entry.channel, event));
         }
         statements.channel(channel_id, seq, &entry.changes)?;
@@ -138,7 +140,8 @@ const EVENT: &str = "INSERT INTO events (channel_id, seq, id, user_id, kind, not
 
 const OPEN: &str = "INSERT INTO visits (channel_id, opened, user_id, joined_from, joined_to, state, since_from, \
     since_to, listed_earliest, listed_latest, shown_earliest, shown_latest) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
+    ON CONFLICT (channel_id, user_id) WHERE left_to IS NULL DO NOTHING";
 
 const CLOSE: &str = "UPDATE visits SET left_from = ?3, left_to = ?4, listed_earliest = NULL, listed_latest = NULL, \
     shown_earliest = NULL, shown_latest = NULL WHERE channel_id = ?1 AND user_id = ?2 AND left_to IS NULL";
@@ -186,19 +189,19 @@ impl<'tx> Statements<'tx> {
         Ok(())
     }
 
-    /// Opens, closes or updates the visit that the event is about.
-    fn visit(&mut self, row: &EventRow, event: &Event, changes: &Changes) -> Result<()> {
+    /// Opens, closes or updates the visit that the event is about. Gives how many visits that were: none if somebody
+    /// who is there arrives, or somebody who is not leaves or changes.
+    fn visit(&mut self, row: &EventRow, event: &Event, changes: &Changes) -> Result<usize> {
         let (not_before, not_after) = (event.window.not_before, event.window.not_after);
         if event.kind == EventKind::Leave {
-            let left = self.close.execute(params![row.channel_id, row.user_id, not_before, not_after])?;
-            return one_visit(left, event);
+            return Ok(self.close.execute(params![row.channel_id, row.user_id, not_before, not_after])?);
         }
         let state = codes::shown_code(&event.state);
         let (listed, shown) = proofs(event, changes);
         let (listed_earliest, listed_latest) = codes::moment_codes(listed);
         let (shown_earliest, shown_latest) = codes::moment_codes(shown);
         if matches!(event.kind, EventKind::State | EventKind::Settled) {
-            let updated = self.state.execute(params![
+            return Ok(self.state.execute(params![
                 row.channel_id,
                 row.user_id,
                 state,
@@ -208,12 +211,11 @@ impl<'tx> Statements<'tx> {
                 listed_latest,
                 shown_earliest,
                 shown_latest,
-            ])?;
-            return one_visit(updated, event);
+            ])?);
         }
         let (since_from, since_to) =
             if event.state.is_known() { (not_before, Some(not_after)) } else { (None, None) };
-        self.open.execute(params![
+        Ok(self.open.execute(params![
             row.channel_id,
             codes::seq_code(event.seq),
             row.user_id,
@@ -226,8 +228,7 @@ impl<'tx> Statements<'tx> {
             listed_latest,
             shown_earliest,
             shown_latest,
-        ])?;
-        Ok(())
+        ])?)
     }
 
     /// The channel's own rows: its runs, its gaps and where it stands.
@@ -287,13 +288,4 @@ fn proofs(event: &Event, changes: &Changes) -> (Option<Moment>, Option<Moment>) 
     let listed = moment.filter(|_| moment != changes.complete);
     let shown = moment.filter(|_| event.state.is_known() && moment != changes.shown);
     (listed, shown)
-}
-
-/// A leave or a state without its visit would be half an entry.
-fn one_visit(rows: usize, event: &Event) -> Result<()> {
-    if rows == 1 {
-        return Ok(());
-    }
-    let (kind, user) = (event.kind.as_str(), &event.user);
-    Err(HistoryError::Damaged(format!("the {kind} of user {user:?} belongs to no visit")))
 }
