@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::process::{PATIENCE, Process, Settings, start_daemon, start_origin};
-use crate::record::{Api, Channel, Gap, until};
+use crate::record::{Api, Gap, WatchedChannel, until};
 use crate::wire::Wire;
 
 /// SIGTERM ends every command within this.
@@ -135,7 +135,7 @@ async fn an_unreachable_origin_is_a_gap_and_no_reason_not_to_start() {
     let at = Timestamp::now() - SignedDuration::from_millis(100);
     let answer = api.presence("lobby", "anybody", Some(at)).await;
     assert_eq!(answer["present"], "unknown", "{answer}");
-    let channels: Vec<Channel> = api.all("/v1/channels").await;
+    let channels: Vec<WatchedChannel> = api.all("/v1/channels").await;
     assert_eq!((channels[0].status.as_str(), channels[0].last_observed_at), ("gap", None), "{channels:?}");
     stop(&mut daemon);
 }

@@ -181,12 +181,12 @@ impl User {
     }
 
     /// Joins again and again, and each time is never heard of again: gone when the presence timeout is over.
-    pub(crate) async fn vanish(mut self, channels: Vec<String>, pace: Pace) {
+    pub(crate) async fn vanish(mut self, channels: Vec<String>, tempo: Pace) {
         while !self.crowd.over() {
-            self.wait(pace.interval, 0.2, 2.0).await;
+            self.wait(tempo.interval, 0.2, 2.0).await;
             let channel = self.any(&channels).to_owned();
             let place = self.place(&channel);
-            let longest = pace.long.mul_f64(1.4).as_secs().max(5);
+            let longest = tempo.long.mul_f64(1.4).as_secs().max(5);
             let seconds = self.rng.u32(2..=u32::try_from(longest).unwrap());
             let timeout = SignedDuration::from_secs(seconds.into());
             let mut last = self.crowd.wire.heartbeat(&channel, &self.id, seconds).await;

@@ -58,8 +58,8 @@ impl Judge<'_> {
             for (record, matched) in record.iter().zip(&matched) {
                 self.states(record, &stays[matched.0..=matched.1], &polls, &mut wrong);
                 if self.seen_by.is_some() {
-                    self.narrow(&record.arrival, &polls, &mut wrong);
-                    record.departure.iter().for_each(|event| self.narrow(event, &polls, &mut wrong));
+                    narrow(&record.arrival, &polls, &mut wrong);
+                    record.departure.iter().for_each(|event| narrow(event, &polls, &mut wrong));
                 }
             }
             verdict.insert(place.clone(), record.into_iter().zip(matched).collect());
@@ -144,33 +144,35 @@ impl Judge<'_> {
         }
     }
 
-    /// A window is no wider than the polls make it: it holds the question before, the answer after, and, when that was
-    /// about many channels and lacked this one, the question again.
-    fn narrow(&self, event: &Event, polls: &[Poll], wrong: &mut Vec<String>) {
-        let Some(from) = event.window.not_before else { return };
-        let inside = |poll: &&Poll| from <= poll.span.from && poll.span.to <= event.window.not_after;
-        let count = polls.iter().filter(inside).count();
-        if count > 3 {
-            wrong.push(format!("{count} polls inside the window of {event:?}"));
-        }
-    }
-
     fn shown(&self, stays: &[Stay], record: &[Recorded], polls: &[Poll]) -> String {
-        let mut text = String::new();
-        for stay in stays {
+        let stays = stays.iter().map(|stay| {
             let leave = stay.leave.map(|leave| (leave.from, leave.to));
-            let seen = self.stay_seen(stay, polls);
-            text += &format!("  true: {} … {} to {leave:?}, seen: {seen}\n", stay.join.from, stay.join.to);
-        }
-        for Recorded { arrival, departure, .. } in record {
+            format!(
+                "true: {} … {} to {leave:?}, seen: {}",
+                stay.join.from,
+                stay.join.to,
+                self.stay_seen(stay, polls)
+            )
+        });
+        let record = record.iter().map(|Recorded { arrival, departure, .. }| {
             let left = departure.as_ref().map(|event| (event.id, event.window));
-            text +=
-                &format!("  recorded: {} {:?} {:?} to {left:?}\n", arrival.id, arrival.kind, arrival.window);
-        }
-        for Poll { channels, span, .. } in polls {
-            text += &format!("  poll of {}: {} … {}\n", channels.len(), span.from, span.to);
-        }
-        text
+            format!("recorded: {} {} {:?} to {left:?}", arrival.id, arrival.kind, arrival.window)
+        });
+        let polls = polls.iter().map(|Poll { channels, span, .. }| {
+            format!("poll of {}: {} … {}", channels.len(), span.from, span.to)
+        });
+        stays.chain(record).chain(polls).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// A window is no wider than the polls make it: it holds the question before, the answer after, and, when that was
+/// about many channels and lacked this one, the question again.
+fn narrow(event: &Event, polls: &[Poll], wrong: &mut Vec<String>) {
+    let Some(from) = event.window.not_before else { return };
+    let inside = |poll: &&Poll| from <= poll.span.from && poll.span.to <= event.window.not_after;
+    let count = polls.iter().filter(inside).count();
+    if count > 3 {
+        wrong.push(format!("{count} polls inside the window of {event:?}"));
     }
 }
 
@@ -234,6 +236,7 @@ pub(crate) fn consistent(
         wrong.push(format!("ids do not increase: {pair:?}"));
     }
     let mut recorded: BTreeMap<Place, Vec<Recorded>> = BTreeMap::new();
+    counted(events, wrong);
     for event in events {
         let stays = recorded.entry((event.channel.clone(), event.user.clone())).or_default();
         let first = stays.is_empty();
@@ -265,6 +268,27 @@ pub(crate) fn consistent(
     recorded
 }
 
+/// Counting arrivals and departures gives the occupancy the last event of every observation tells.
+fn counted(events: &[Event], wrong: &mut Vec<String>) {
+    let mut counts: BTreeMap<&str, (i64, &Event)> = BTreeMap::new();
+    let differs =
+        |(count, event): &(i64, &Event)| event.occupancy.is_none_or(|told| i64::try_from(told) != Ok(*count));
+    for event in events {
+        let (count, last) = counts.entry(&event.channel).or_insert((0, event));
+        if last.window.not_after != event.window.not_after && differs(&(*count, last)) {
+            wrong.push(format!("{count} are there after {last:?}"));
+        }
+        *last = event;
+        *count += match event.kind.as_str() {
+            "leave" => -1,
+            "state" => 0,
+            _ => 1,
+        };
+    }
+    let odd = counts.values().filter(|last| differs(last));
+    wrong.extend(odd.map(|(count, event)| format!("{count} are there after {event:?}")));
+}
+
 fn without<'a, T: PartialEq>(all: &'a [T], others: &[T]) -> Vec<&'a T> {
     all.iter().filter(|one| !others.contains(one)).collect()
 }
@@ -283,7 +307,7 @@ impl Recorded {
     fn ends(&self, stays: &[Stay]) -> bool {
         let departure = match (&self.departure, stays.last().and_then(|stay| stay.leave)) {
             (Some(departure), Some(leave)) => departure.window.admits(leave),
-            (departure, _) => departure.is_none(),
+            (departure, leave) => departure.is_none() && leave.is_none(),
         };
         departure
             && self.states.iter().filter_map(known).all(|state| stays.iter().any(|stay| stay.has_set(state)))

@@ -35,6 +35,11 @@ impl Polls {
         found
     }
 
+    /// Notes a good poll of one channel.
+    pub(crate) fn note(&self, channel: &str, span: Span) {
+        self.0.lock().unwrap().push(Poll { channels: vec![channel.to_owned()], span, good: true });
+    }
+
     /// How often it was asked for all channels and got an answer.
     pub(crate) fn discoveries(&self) -> usize {
         self.0.lock().unwrap().iter().filter(|poll| poll.good && poll.channels.is_empty()).count()

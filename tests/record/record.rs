@@ -58,7 +58,7 @@ pub(crate) struct Gap {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Channel {
+pub(crate) struct WatchedChannel {
     pub(crate) channel: String,
     pub(crate) occupancy: Option<u64>,
     pub(crate) status: String,
@@ -158,7 +158,7 @@ impl Api {
         for _ in 0..2 {
             let now = Timestamp::now();
             until("every channel is observed again", async || {
-                let channels: Vec<Channel> = self.all("/v1/channels").await;
+                let channels: Vec<WatchedChannel> = self.all("/v1/channels").await;
                 channels.iter().all(|channel| channel.last_observed_at.is_some_and(|last| now < last - cache))
             })
             .await;

