@@ -186,7 +186,9 @@ impl User {
             self.wait(tempo.interval, 0.2, 2.0).await;
             let channel = self.any(&channels).to_owned();
             let place = self.place(&channel);
-            let longest = tempo.long.mul_f64(1.4).as_secs().max(5);
+            // Long stays too, but none far beyond the end.
+            let left = self.crowd.until.saturating_duration_since(Instant::now()).as_secs().max(2);
+            let longest = tempo.long.mul_f64(1.4).as_secs().max(5).min(left);
             let seconds = self.rng.u32(2..=u32::try_from(longest).unwrap());
             let timeout = SignedDuration::from_secs(seconds.into());
             let mut last = self.crowd.wire.heartbeat(&channel, &self.id, seconds).await;

@@ -155,7 +155,7 @@ impl Api {
     /// Waits until every watched channel was asked for, and answered, after now (and `cache` more).
     pub(crate) async fn settled(&self, cache: SignedDuration) {
         // The first answer after now may be to a question from before; the second is not.
-        for _ in 0..2 {
+        for cache in [SignedDuration::ZERO, cache] {
             let now = Timestamp::now();
             until("every channel is observed again", async || {
                 let channels: Vec<WatchedChannel> = self.all("/v1/channels").await;
