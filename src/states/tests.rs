@@ -396,6 +396,7 @@ fn a_damaged_note_of_what_was_forgotten_is_made_anew() {
     world.see(0, &[]);
     world.see(0, &[(1, 2)]);
     let states = world.states();
+    states.catch_up(&world.history).unwrap();
     world.forget_before(26);
     states.db.insert(record::FORGOTTEN_KEY, b"{".as_slice()).unwrap();
     states.catch_up(&world.history).unwrap();

@@ -81,3 +81,16 @@ pub(super) fn recover(tx: &Transaction<'_>) -> Result<usize> {
     tx.execute("DELETE FROM mark_others", [])?;
     Ok(usize::try_from(watched).unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::sqlite::open::tests::plan;
+
+    #[test]
+    fn what_a_mark_adds_to_one_channel_is_found_without_looking_at_others() {
+        let steps = plan(&format!("{LIFTED} AND c.id = ?1"));
+        let searched = |step: &String| !step.starts_with("SCAN") || step == "SCAN m";
+        assert!(steps.len() > 3 && steps.iter().all(searched), "{steps:#?}");
+    }
+}
