@@ -72,8 +72,14 @@ impl World {
         self.folder.path().join("states.sled")
     }
 
+    /// Opens the folder. A folder that was just closed is let go by a thread of sled's own, some time later.
     fn states(&self) -> States {
-        States::open(&self.path()).unwrap()
+        loop {
+            match States::open(&self.path()) {
+                Err(StatesError::InUse { .. }) => std::thread::yield_now(),
+                opened => return opened.unwrap(),
+            }
+        }
     }
 }
 
