@@ -30,7 +30,10 @@ pub(crate) trait Cursor: Sized {
 }
 
 fn bad_cursor() -> Problem {
-    Problem::new(Code::BadCursor, "after: pass on the next of this list's last answer as it was")
+    Problem::new(
+        Code::BadCursor,
+        "after: not a cursor of this list; pass on what its last answer gave, as it was",
+    )
 }
 
 fn encode(value: &impl Serialize) -> String {
@@ -53,9 +56,9 @@ impl Cursor for EventId {
     }
 
     fn decode(text: &str) -> Result<Self, Problem> {
-        let id = text.parse().map_err(|_| bad_cursor())?;
         // One text for each id: no sign, no leading zeros, nothing negative.
-        if id >= 0 && text == Self::to_string(&id) { Ok(id) } else { Err(bad_cursor()) }
+        let id = text.parse().ok().filter(|id: &Self| *id >= 0 && text == id.to_string());
+        id.ok_or_else(|| Problem::new(Code::BadCursor, "after: must be the id of an event, a whole number"))
     }
 }
 

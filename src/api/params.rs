@@ -149,7 +149,9 @@ pub(crate) fn required_name<N: Name>(text: Option<&String>) -> Result<N, Problem
 pub(crate) fn time(parameter: &str, text: Option<&String>, now: Time) -> Result<Option<Time>, Problem> {
     let read = |text: &String| {
         parse_time(text, now).ok_or_else(|| {
-            Problem::new(Code::BadTime, format!("{parameter}: {text:?} is no time; {TIME_FORMS}"))
+            // What was a plus in the address is a space here.
+            let hint = if text.contains(' ') { "; in an address, a plus is written %2B" } else { "" };
+            Problem::new(Code::BadTime, format!("{parameter}: {text:?} is no time; {TIME_FORMS}{hint}"))
         })
     };
     text.map(read).transpose()

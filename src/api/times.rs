@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::domain::time::Time;
 
 /// What a time may look like, for error messages.
-pub(crate) const TIME_FORMS: &str = "a time is RFC 3339 (2026-11-24T06:00:00Z; write + as %2B in an address), now, or back from now (-2h, -1d12h)";
+pub(crate) const TIME_FORMS: &str =
+    "a time is RFC 3339 (2026-11-24T06:00:00Z), now, or back from now (-2h, -1d12h)";
 
 /// What a span may look like, for error messages.
 pub(crate) const SPAN_FORMS: &str = "a span is whole numbers with the units w, d, h, m, s, ms (90s, 1h30m)";

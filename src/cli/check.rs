@@ -17,7 +17,7 @@ use crate::config::{Config, Findings};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   adsum check --config adsum.toml
-  adsum check --channel 'room.*' --interval 3s --json")]
+  adsum check --subscribe-key sub-c-… --channel 'room.*' --interval 3s --json")]
 pub(super) struct Check {
     #[command(flatten)]
     flags: DaemonFlags,

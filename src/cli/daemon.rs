@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
 use reqwest::{Client, Response, StatusCode, Url, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -19,11 +20,20 @@ const READ_TIMEOUT: Duration = Duration::from_secs(45);
 /// The longest answer that is read, in bytes. A list has at most 1000 items.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
 
+/// What is encoded in a name in a path: all but RFC 3986's unreserved characters. A URL parser would drop a tab.
+const IN_A_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// Which daemon to ask.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Daemon {
     /// The daemon to ask
-    #[arg(long, value_name = "URL", env = "ADSUM_SERVER", default_value = "http://127.0.0.1:8080")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "ADSUM_SERVER",
+        default_value = "http://127.0.0.1:8080",
+        value_parser = server_url
+    )]
     server: Url,
     /// The token that lets you in, where the daemon wants one (better as ADSUM_TOKEN: other users can see flags)
     #[arg(long, value_name = "TOKEN", env = "ADSUM_TOKEN", hide_env_values = true)]
@@ -50,6 +60,11 @@ pub(super) struct NoAnswer {
 
 /// A query: names and values. Names without a value are left out.
 pub(super) type Query<'a> = [(&'a str, Option<&'a str>)];
+
+fn server_url(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    url.ok_or("it must be http://HOST:PORT or an https:// URL")
+}
 
 impl Daemon {
     /// Asks for `/v1` and the segments of `path`.
@@ -89,22 +104,28 @@ impl Daemon {
             return Ok(response);
         }
         let may_pass = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
-        Err(NoAnswer { failure: problem(response).await, may_pass })
+        Err(NoAnswer { failure: self.problem(response).await, may_pass })
     }
 
     fn url(&self, path: &[&str], query: &Query<'_>) -> Result<Url, Failure> {
-        // The URL standard resolves these two, however they are encoded.
-        if path.iter().any(|segment| matches!(*segment, "." | ".." | "")) {
-            return Err(Failure::usage("no channel or user is named \"\", \".\" or \"..\" in a question"));
-        }
         let mut url = self.server.clone();
-        url.path_segments_mut()
-            .map_err(|()| {
-                Failure::usage(format!("--server must be an http:// or https:// URL, not {}", self.server))
-            })?
-            .pop_if_empty()
-            .push("v1")
-            .extend(path);
+        let base = url.path().trim_end_matches('/');
+        // The addresses that `adsum run` prints end with it.
+        let mut whole = format!("{}/v1", base.strip_suffix("/v1").unwrap_or(base));
+        for segment in path {
+            match *segment {
+                "" => return Err(Failure::usage("a channel or user has a name")),
+                // The URL standard resolves these two, however they are encoded.
+                "." | ".." => {
+                    let why = format!(
+                        "{segment:?} cannot be part of an address: ask with events, visits or was instead"
+                    );
+                    return Err(Failure::usage(why));
+                }
+                _ => whole.extend(["/"].into_iter().chain(utf8_percent_encode(segment, IN_A_PATH))),
+            }
+        }
+        url.set_path(&whole);
         let given = query.iter().filter_map(|(name, value)| Some((name, (*value)?)));
         for (name, value) in given {
             url.query_pairs_mut().append_pair(name, value);
@@ -112,11 +133,31 @@ impl Daemon {
         Ok(url)
     }
 
-    fn unreachable(&self, error: reqwest::Error) -> Failure {
+    /// A daemon that restarts refuses connections for a while.
+    fn unreachable(&self, error: reqwest::Error) -> NoAnswer {
         let error = anyhow::Error::from(error.without_url());
-        Failure::Failed(
-            error.context(format!("no answer from {}; is `adsum run` running there?", self.server)),
-        )
+        let what = format!("no answer from {}; is `adsum run` running there?", self.server);
+        NoAnswer { failure: Failure::Failed(error.context(what)), may_pass: true }
+    }
+
+    /// RFC 9457: `<detail> (<code>)`. What is wrong with the question (400) is wrong usage.
+    async fn problem(&self, response: Response) -> Failure {
+        let status = response.status();
+        let text = read(response).await.unwrap_or_default();
+        let problem: Value = serde_json::from_str(&text).unwrap_or_default();
+        let member = |name| problem.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let Some(code) = member("code") else {
+            return Failure::failed(format!("{} answered {status}; is it adsum?", self.server));
+        };
+        let message = match status {
+            StatusCode::UNAUTHORIZED if self.token.is_none() => {
+                "the daemon wants a token: ADSUM_TOKEN or --token"
+            }
+            StatusCode::UNAUTHORIZED => "the daemon does not know the token (ADSUM_TOKEN or --token)",
+            _ => member("detail").or(member("title")).unwrap_or("the daemon refused"),
+        };
+        let message = format!("{message} ({code})");
+        if status == StatusCode::BAD_REQUEST { Failure::usage(message) } else { Failure::failed(message) }
     }
 }
 
@@ -162,31 +203,12 @@ async fn read(mut response: Response) -> Result<String, Failure> {
     Ok(String::from_utf8(bytes).context("the answer is not UTF-8")?)
 }
 
-/// RFC 9457: `error: <title>: <detail> (<code>)`; the HTTP status where an answer is no problem document.
-async fn problem(response: Response) -> Failure {
-    let status = response.status();
-    let text = read(response).await.unwrap_or_default();
-    let problem: Value = serde_json::from_str(&text).unwrap_or_default();
-    let member = |name| problem.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let mut message = member("title").map_or_else(|| format!("the daemon answered {status}"), str::to_owned);
-    if let Some(detail) = member("detail") {
-        message.push_str(": ");
-        message.push_str(detail);
-    }
-    if let Some(code) = member("code") {
-        message.push_str(" (");
-        message.push_str(code);
-        message.push(')');
-    }
-    Failure::failed(message)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn daemon(server: &str) -> Daemon {
-        Daemon { server: server.parse().expect("a URL"), token: None }
+        Daemon { server: server_url(server).expect("a URL"), token: None }
     }
 
     #[test]
@@ -208,6 +230,20 @@ mod tests {
     }
 
     #[test]
+    fn the_addresses_that_adsum_prints_are_servers_too() {
+        for server in ["http://[::1]:9", "http://[::1]:9/", "http://[::1]:9/v1", "http://[::1]:9/v1/"] {
+            let url = daemon(server).url(&["channels"], &[]);
+            assert_eq!(url.expect("a URL").as_str(), "http://[::1]:9/v1/channels", "{server}");
+        }
+    }
+
+    #[test]
+    fn whitespace_in_a_name_is_part_of_it() {
+        let url = daemon("http://[::1]").url(&["users", " tab\t\r\nx "], &[]);
+        assert_eq!(url.expect("a URL").path(), "/v1/users/%20tab%09%0D%0Ax%20");
+    }
+
+    #[test]
     fn names_a_url_would_swallow_are_refused() {
         for name in [".", "..", ""] {
             assert!(
@@ -215,6 +251,12 @@ mod tests {
                 "{name:?}"
             );
         }
-        assert!(matches!(daemon("mailto:x").url(&["channels"], &[]), Err(Failure::Usage(_))));
+    }
+
+    #[test]
+    fn a_server_is_an_http_url() {
+        for text in ["127.0.0.1:9186", "localhost:9186", "ftp://x", "mailto:x", "http://", ""] {
+            assert!(server_url(text).is_err_and(|why| why.contains("http://HOST:PORT")), "{text:?}");
+        }
     }
 }

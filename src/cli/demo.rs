@@ -26,11 +26,21 @@ pub(super) struct Demo {
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// The address of the API [default: 127.0.0.1:8080, or a free port]
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = loopback)]
     listen: Option<SocketAddr>,
     /// The address of the Presence API server [default: 127.0.0.1:8090, or a free port]
     #[arg(long, value_name = "ADDRESS")]
     origin_listen: Option<SocketAddr>,
+}
+
+/// The demo's API has no tokens.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text.parse().map_err(|_| "it must be an address and a port: 127.0.0.1:8080")?;
+    address
+        .ip()
+        .is_loopback()
+        .then_some(address)
+        .ok_or("it must be a loopback address: 127.0.0.1:8080".to_owned())
 }
 
 impl Demo {

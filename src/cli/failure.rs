@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::{fmt, io};
 
 use super::escape::escape;
-use crate::config::Findings;
+use crate::config::{Finding, Findings, Layer};
 use crate::pubnub;
 
 /// Exit status of a command that failed.
@@ -66,7 +66,16 @@ impl From<anyhow::Error> for Failure {
 
 impl From<Findings> for Failure {
     fn from(findings: Findings) -> Self {
-        Self::Usage(findings.into())
+        let lines: Vec<String> = findings.0.iter().map(finding).collect();
+        Self::usage(lines.join("\n"))
+    }
+}
+
+/// What is missing everywhere has no layer to look at.
+fn finding(finding: &Finding) -> String {
+    match finding {
+        Finding { key, value: None, allowed, layer: Layer::Default } => format!("{key}: {allowed}"),
+        _ => finding.to_string(),
     }
 }
 

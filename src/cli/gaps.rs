@@ -58,7 +58,7 @@ fn write(answer: &Value, page: &mut Page) {
                 cell(field(gap, "from"), Kind::Time),
                 if to.is_null() { Cell::new(Tone::Doubt, "still open") } else { cell(to, Kind::Time) },
                 cell(field(gap, "reason"), Kind::Text),
-                Cell::plain(if users_only { "users" } else { "anything" }),
+                Cell::plain(if users_only { "users only" } else { "all" }),
             ]);
         }
         page.add(&table);

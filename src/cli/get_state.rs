@@ -7,6 +7,7 @@ use super::failure::Failure;
 use super::output::Format;
 use super::show::{Kind, cell};
 use super::table::{Cell, Table};
+use super::targets::Targets;
 
 /// Ask PubNub for a user's state in channels
 ///
@@ -16,12 +17,8 @@ use super::table::{Cell, Table};
   adsum get-state --channel lobby --uuid alice
   adsum get-state --channel lobby --channel room.1 --group staff --json")]
 pub(super) struct GetState {
-    /// A channel; may be given more than once
-    #[arg(long = "channel", value_name = "CHANNEL", required_unless_present = "groups")]
-    channels: Vec<String>,
-    /// A channel group, for all its channels; may be given more than once
-    #[arg(long = "group", value_name = "GROUP")]
-    groups: Vec<String>,
+    #[command(flatten)]
+    targets: Targets,
     /// The user [default: pubnub.user_id]
     #[arg(long, value_name = "UUID")]
     uuid: Option<String>,
@@ -35,7 +32,7 @@ impl GetState {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let client = self.connection.client()?;
         let user = self.uuid.unwrap_or_else(|| client.user_id().to_owned());
-        let request = client.get_state().channels(self.channels).channel_groups(self.groups);
+        let request = client.get_state().channels(self.targets.channels).channel_groups(self.targets.groups);
         let result = request.user_id(user.as_str()).execute().await?;
         self.format.result(&result, |result, page| {
             if result.channels.is_empty() {

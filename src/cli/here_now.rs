@@ -57,15 +57,15 @@ impl HereNow {
             .limit(self.limit)
             .offset(self.offset);
         let result = request.execute().await?;
-        self.format.result(&result, |result, page| write(result, self.state, page))
+        self.format.result(&result, |result, page| write(result, self.state, self.offset.unwrap_or(0), page))
     }
 }
 
-fn write(result: &HereNowResult, with_state: bool, page: &mut Page) {
+fn write(result: &HereNowResult, with_state: bool, offset: u32, page: &mut Page) {
     if !result.channels.is_empty() {
         let mut table = Table::new(&["CHANNEL", "OCCUPANCY", "USER", if with_state { "STATE" } else { "" }]);
         for channel in &result.channels {
-            rows(channel, &mut table);
+            rows(channel, offset.into(), &mut table);
         }
         page.add(&table);
     }
@@ -73,22 +73,26 @@ fn write(result: &HereNowResult, with_state: bool, page: &mut Page) {
     page.line(&format!("channels: {channels}, users: {users}"));
 }
 
-/// The first row of a channel names it; one row a user; one more where users are missing.
-fn rows(channel: &HereNowChannel, table: &mut Table) {
+/// The first row of a channel names it; one row a user; one more where users were skipped, and one where others are missing.
+fn rows(channel: &HereNowChannel, offset: u64, table: &mut Table) {
     let mut head = vec![Cell::plain(&channel.channel_name), Cell::plain(&channel.occupancy.to_string())];
     let Some(occupants) = &channel.occupants else {
         return table.row(head);
     };
-    let missing = channel.occupancy.saturating_sub(u64::try_from(occupants.len()).unwrap_or(u64::MAX));
-    for occupant in occupants {
+    let unlisted = channel.occupancy.saturating_sub(u64::try_from(occupants.len()).unwrap_or(u64::MAX));
+    let skipped = unlisted.min(offset);
+    let note = |count: u64, what: &str| (count > 0).then(|| vec![Cell::plain(&format!("({count} {what})"))]);
+    let users = occupants.iter().map(|occupant| {
         let state = occupant.state.as_ref().map_or(Cell::plain(""), |state: &Value| cell(state, Kind::Json));
-        head.extend([Cell::plain(&occupant.uuid), state]);
+        vec![Cell::plain(&occupant.uuid), state]
+    });
+    let rows =
+        note(skipped, "skipped").into_iter().chain(users).chain(note(unlisted - skipped, "not listed"));
+    for row in rows {
+        head.extend(row);
         table.row(std::mem::replace(&mut head, vec![Cell::plain(""), Cell::plain("")]));
     }
-    if missing > 0 {
-        head.push(Cell::plain(&format!("({missing} not listed)")));
-    }
-    if missing > 0 || occupants.is_empty() {
+    if channel.occupancy == 0 && occupants.is_empty() {
         table.row(head);
     }
 }

@@ -24,6 +24,7 @@ mod show;
 mod sse;
 mod table;
 mod tail;
+mod targets;
 mod terminal;
 mod visits;
 mod was;

@@ -39,7 +39,11 @@ pub(super) struct Run {
 }
 
 impl DaemonFlags {
-    /// The configuration with these flags over it.
+    /// The configuration with these flags over it, with all that the daemon needs.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it, or a missing subscribe key.
     pub(super) fn load(&self) -> Result<Config, Findings> {
         let mut flags = Vec::new();
         if !self.channels.is_empty() {
@@ -52,17 +56,15 @@ impl DaemonFlags {
             self.interval.as_deref().map(|text| Override::text("--interval", "watch.interval", text));
         let listen = self.listen.as_deref().map(|text| Override::text("--listen", "server.listen", text));
         flags.extend(interval.into_iter().chain(listen));
-        self.connection.load(flags)
+        let config = self.connection.load(flags)?;
+        config.subscribe_key()?;
+        Ok(config)
     }
 }
 
 impl Run {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let load = || {
-            let config = self.flags.load()?;
-            config.subscribe_key()?;
-            Ok::<_, Findings>(config)
-        };
+        let load = || self.flags.load();
         Ok(crate::app::run(load()?, load).await?)
     }
 }

@@ -8,6 +8,7 @@ use super::connection::Connection;
 use super::failure::Failure;
 use super::output::Format;
 use super::show::{Kind, sentence};
+use super::targets::Targets;
 
 /// Set a user's state in channels
 ///
@@ -17,12 +18,8 @@ use super::show::{Kind, sentence};
   adsum set-state --channel lobby --state '{\"mood\":\"away\"}'
   adsum set-state --group staff --uuid alice --state '{}'")]
 pub(super) struct SetState {
-    /// A channel; may be given more than once
-    #[arg(long = "channel", value_name = "CHANNEL", required_unless_present = "groups")]
-    channels: Vec<String>,
-    /// A channel group, for all its channels; may be given more than once
-    #[arg(long = "group", value_name = "GROUP")]
-    groups: Vec<String>,
+    #[command(flatten)]
+    targets: Targets,
     /// The state: a JSON object
     #[arg(long, value_name = "JSON")]
     state: String,
@@ -40,7 +37,7 @@ impl SetState {
         let state = object(&self.state)?;
         let client = self.connection.client()?;
         let user = self.uuid.unwrap_or_else(|| client.user_id().to_owned());
-        let request = client.set_state().channels(self.channels).channel_groups(self.groups);
+        let request = client.set_state().channels(self.targets.channels).channel_groups(self.targets.groups);
         let result = request.user_id(user.as_str()).state(state).execute().await?;
         self.format.result(&result, |result, page| {
             page.line(&format!("The state of {user} is {}", sentence(&result.state, Kind::Json)));

@@ -1,5 +1,5 @@
 //! Tables as `kubectl` and `docker ps` print them: headings, two spaces between columns, no lines. Columns are aligned by
-//! what a terminal shows, and cut to its width.
+//! what a terminal shows, and cut to its width. Where that is too narrow, each row is a paragraph with a line for each field.
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
@@ -75,8 +75,25 @@ impl Table {
     /// The lines of the table, each ending with a newline.
     pub(super) fn render(&self, terminal: Terminal) -> String {
         let widths = self.widths(terminal.width);
+        let whole = widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
+        if terminal.width.is_some_and(|available| whole > available) {
+            return self.paragraphs(terminal);
+        }
         let lines = std::iter::once(&self.headings).chain(&self.rows);
         lines.map(|cells| line(cells, &widths, terminal)).collect()
+    }
+
+    /// A line for each field that says something, an empty one between two rows.
+    fn paragraphs(&self, terminal: Terminal) -> String {
+        let widest = self.headings.iter().map(Cell::width).max().unwrap_or(0);
+        let field = |(heading, cell): (&Cell, &Cell)| {
+            let (name, value) = (heading.paint(terminal), cell.paint(terminal));
+            format!("{name}{}{value}\n", " ".repeat(widest - heading.width() + GAP))
+        };
+        let row = |cells: &Vec<Cell>| -> String {
+            self.headings.iter().zip(cells).filter(|(_, cell)| !cell.text.is_empty()).map(field).collect()
+        };
+        self.rows.iter().map(row).collect::<Vec<String>>().join("\n")
     }
 
     fn widths(&self, available: Option<usize>) -> Vec<usize> {
@@ -181,8 +198,22 @@ mod tests {
     fn a_time_is_never_cut() {
         let mut table = Table::new(&["CHANNEL", "LAST OBSERVED (UTC)"]);
         table.row(vec![Cell::plain(&"x".repeat(30)), Cell::plain("2026-11-24 14:03:05.120").whole()]);
-        let text = table.render(Terminal { width: Some(20), colours: false });
+        let text = table.render(Terminal { width: Some(33), colours: false });
         assert!(text.contains("xxxxxxx…  2026-11-24 14:03:05.120\n"), "{text}");
+    }
+
+    #[test]
+    fn where_columns_do_not_fit_each_row_is_a_paragraph() {
+        let mut table = Table::new(&["CHANNEL", "SEEN (UTC)", "NOTE"]);
+        for (name, note) in [("lobby", ""), ("hall", "gap")] {
+            let time = Cell::plain("2026-11-24 14:03:05.120").whole();
+            table.row(vec![Cell::plain(name), time, Cell::plain(note)]);
+        }
+        assert_eq!(
+            table.render(Terminal { width: Some(37), colours: false }),
+            "CHANNEL     lobby\nSEEN (UTC)  2026-11-24 14:03:05.120\n\n\
+             CHANNEL     hall\nSEEN (UTC)  2026-11-24 14:03:05.120\nNOTE        gap\n"
+        );
     }
 
     #[test]

@@ -112,6 +112,8 @@ impl Tail {
             match self.connect(reader).await {
                 Ok(response) => return Ok(response),
                 Err(NoAnswer { failure, may_pass: true }) => broken = failure.to_string(),
+                // The question was a good one before.
+                Err(NoAnswer { failure: Failure::Usage(error), .. }) => return Err(error.into()),
                 Err(no_answer) => return Err(no_answer.failure),
             }
         }

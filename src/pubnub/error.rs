@@ -49,7 +49,7 @@ pub enum Error {
     /// The origin could not be reached, or the connection broke before an answer began.
     #[error("origin unreachable: {what}")]
     Unreachable {
-        /// What failed, without the URI.
+        /// The origin and what failed, without the URI: it carries the token and the signature.
         what: String,
     },
     /// The request cannot be sent as it is; nothing was sent.

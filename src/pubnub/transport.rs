@@ -96,7 +96,7 @@ impl Transport {
         if error.is_timeout() {
             return Error::Timeout { after: self.timeout };
         }
-        Error::Unreachable { what: causes(error) }
+        Error::Unreachable { what: format!("{}: {}", self.origin, causes(error)) }
     }
 }
 

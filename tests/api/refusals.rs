@@ -35,6 +35,7 @@ async fn wrong_questions_are_answered_with_the_problem_that_they_have() {
         ("/v1/channels?limit=-1", 400, "bad_limit"),
         ("/v1/watches?limit=", 400, "bad_limit"),
         ("/v1/events?after=x", 400, "bad_cursor"),
+        ("/v1/events?after=999999", 400, "bad_cursor"),
         ("/v1/visits?after=42", 400, "bad_cursor"),
         ("/v1/gaps?after=42", 400, "bad_cursor"),
         ("/v1/channels/lobby/occupants?after=42", 400, "bad_cursor"),
@@ -79,11 +80,12 @@ async fn a_method_that_an_address_does_not_have_is_refused_with_those_it_has() {
     let server = Server::start().await;
     for (method, path, allow) in [
         (Method::POST, "/v1/channels", "GET, HEAD"),
+        (Method::PATCH, "/v1/watches/lobby", "PUT, DELETE"),
         (Method::OPTIONS, "/v1/channels/lobby", "GET, HEAD"),
         (Method::GET, "/v1/watches/lobby", "PUT, DELETE"),
         (Method::DELETE, "/healthz", "GET, HEAD"),
     ] {
-        let request = server.request(method.clone(), path).header("Content-Type", "application/json");
+        let request = server.request(method.clone(), path);
         let response = request.send().await.unwrap();
         assert_eq!(response.headers()["allow"], allow, "{method} {path}");
         problem(response, 405, "method_not_allowed").await;

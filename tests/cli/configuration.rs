@@ -47,8 +47,17 @@ fn hostile_values_in_findings_are_escaped() {
     assert_fit_for_a_terminal(&ended.stderr);
 }
 
+#[test]
+fn check_refuses_what_run_refuses() {
+    let ended = run(&["check", "--json"]);
+    let answer: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    assert_eq!((ended.status, &answer["ok"]), (2, &json!(false)));
+    assert_eq!(answer["findings"][0]["key"], json!("pubnub.subscribe_key"));
+}
+
 #[rstest]
 #[case(&["run"])]
+#[case(&["check"])]
 #[case(&["here-now", "lobby"])]
 #[case(&["where-now"])]
 #[case(&["get-state", "--channel", "lobby"])]
@@ -59,6 +68,7 @@ fn a_missing_subscribe_key_is_named_with_the_ways_to_give_it(#[case] arguments: 
     for way in ["pubnub.subscribe_key", "ADSUM__PUBNUB__SUBSCRIBE_KEY", "--subscribe-key"] {
         assert!(ended.stderr.contains(way), "{}", ended.stderr);
     }
+    assert!(!ended.stderr.contains("(default)"), "nobody wrote it: {}", ended.stderr);
 }
 
 #[test]

@@ -54,7 +54,7 @@ async fn json_is_the_answer_as_it_came() {
 }
 
 #[tokio::test]
-async fn a_problem_is_told_with_title_detail_and_code() {
+async fn a_problem_is_told_once_with_its_code() {
     for arguments in ASK {
         let problem = json!({"type": "about:blank", "title": "Unknown channel", "status": 404,
             "detail": "no channel \u{1b}[1mlobby\u{1b}[0m is watched", "code": "unknown_channel"});
@@ -65,21 +65,47 @@ async fn a_problem_is_told_with_title_detail_and_code() {
         assert_eq!((ended.status, ended.stdout.as_str()), (1, ""));
         assert_eq!(
             ended.stderr,
-            "error: Unknown channel: no channel \\u{1b}[1mlobby\\u{1b}[0m is watched (unknown_channel)\n"
+            "error: no channel \\u{1b}[1mlobby\\u{1b}[0m is watched (unknown_channel)\n"
         );
     }
 }
 
 #[rstest]
 #[case(ResponseTemplate::new(200).set_body_string("<html>"), "is it adsum?")]
-#[case(ResponseTemplate::new(502).set_body_string("<html>"), "502 Bad Gateway")]
-#[case(ResponseTemplate::new(302).insert_header("location", "http://127.0.0.1:1/"), "302 Found")]
+#[case(ResponseTemplate::new(404).set_body_string("<html>"), "404 Not Found; is it adsum?")]
+#[case(ResponseTemplate::new(400).set_body_string("<html>"), "400 Bad Request; is it adsum?")]
+#[case(ResponseTemplate::new(502).set_body_string("<html>"), "502 Bad Gateway; is it adsum?")]
+#[case(ResponseTemplate::new(302).insert_header("location", "http://127.0.0.1:1/"), "302 Found; is it adsum?")]
 #[tokio::test]
 async fn what_is_no_answer_of_adsum_is_said(#[case] answer: ResponseTemplate, #[case] words: &str) {
     let server = daemon(answer).await;
     let ended = run(&["channels", "--server", &server.uri()]);
     assert_eq!(ended.status, 1);
     assert!(ended.stderr.contains(words), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_question_is_wrong_usage() {
+    for code in ["bad_time", "bad_range", "bad_cursor", "bad_parameter", "bad_name", "future"] {
+        let problem = json!({"title": "Wrong", "status": 400, "detail": "--at is wrong", "code": code});
+        let server = daemon(ResponseTemplate::new(400).set_body_json(problem)).await;
+        let ended = run(&["was", "alice", "lobby", "--at", "tomorrow", "--server", &server.uri()]);
+        assert_eq!((ended.status, ended.stderr), (2, format!("error: --at is wrong ({code})\n")));
+    }
+}
+
+#[tokio::test]
+async fn a_missing_or_wrong_token_is_told_with_the_ways_to_give_it() {
+    let problem = json!({"title": "A token is required", "status": 401, "code": "unauthorized",
+        "detail": "a token is required: Authorization: Bearer TOKEN"});
+    let server = daemon(ResponseTemplate::new(401).set_body_json(problem)).await;
+    let without = run(&["channels", "--server", &server.uri()]);
+    assert_eq!((without.status, without.stderr.contains("wants a token")), (1, true), "{}", without.stderr);
+    let wrong = run(&["channels", "--token", "x", "--server", &server.uri()]);
+    for ended in [without, wrong] {
+        assert!(ended.stderr.contains("ADSUM_TOKEN") && ended.stderr.contains("--token"), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("Bearer"), "{}", ended.stderr);
+    }
 }
 
 #[test]
@@ -201,8 +227,8 @@ async fn gaps_say_whether_only_users_were_not_seen() {
     ]});
     insta::assert_snapshot!(ask(&["gaps"], answer).await.stdout, @r#"
     CHANNEL  FROM (UTC)               TO (UTC)                 REASON     NOT OBSERVED
-    lobby    2026-11-24 14:00:00.000  2026-11-24 14:10:00.000  timeout    anything
-    lobby    2026-11-24 15:00:00.000  still open               truncated  users
+    lobby    2026-11-24 14:00:00.000  2026-11-24 14:10:00.000  timeout    all
+    lobby    2026-11-24 15:00:00.000  still open               truncated  users only
     "#);
 }
 
@@ -218,6 +244,34 @@ async fn occupancy_has_no_figures_where_nothing_was_observed() {
     2026-11-24 15:00:00.000  -    -    -     -     0 %
     occupancy observed: 50 %
     users observed: 50 %
+    "#);
+}
+
+#[tokio::test]
+async fn steps_in_a_row_that_were_not_observed_are_one_line() {
+    let step = |minute: u8, min: Option<u8>| {
+        let observed = f64::from(u8::from(min.is_some()));
+        json!({"start": format!("2026-11-24T14:0{minute}:00.000Z"), "min": min, "max": min, "mean": min, "last": min,
+            "observed": observed})
+    };
+    let buckets =
+        [step(0, None), step(1, None), step(2, None), step(3, Some(7)), step(4, None), step(5, Some(7))];
+    insta::assert_snapshot!(ask(&["occupancy", "lobby"], json!({ "buckets": buckets })).await.stdout, @r#"
+    START (UTC)              MIN  MAX  MEAN  LAST  OBSERVED
+    2026-11-24 14:00:00.000  -    -    -     -     0 % for 3 steps
+    2026-11-24 14:03:00.000  7    7    7.00  7     100 %
+    2026-11-24 14:04:00.000  -    -    -     -     0 %
+    2026-11-24 14:05:00.000  7    7    7.00  7     100 %
+    "#);
+}
+
+#[tokio::test]
+async fn a_channel_without_gaps_says_how_much_of_it_was_observed() {
+    let answer = json!({"items": [], "next": null, "coverage": {"occupancy": 0.5, "users": 0.25}});
+    insta::assert_snapshot!(ask(&["gaps", "--channel", "lobby"], answer).await.stdout, @r#"
+    No gaps.
+    occupancy observed: 50 %
+    users observed: 25 %
     "#);
 }
 
@@ -270,6 +324,7 @@ impl Match for Asked {
 #[case(&["who", "x", "--at", "-2h", "--limit", "5", "--after", "c"], "/v1/channels/x/occupants",
     vec![("at", "-2h"), ("limit", "5"), ("after", "c")])]
 #[case(&["where", "a%"], "/v1/users/a%25", vec![])]
+#[case(&["where", "tab\tx"], "/v1/users/tab%09x", vec![])]
 #[case(&["where", "a", "--at", "now"], "/v1/users/a/channels", vec![("at", "now")])]
 #[case(&["was", "u&v", "c=d", "--at", "-20m"], "/v1/presence", vec![("channel", "c=d"), ("user", "u&v"), ("at", "-20m")])]
 #[case(&["events", "--channel", "c", "--user", "u", "--kind", "join", "--from", "-1h", "--to", "now"], "/v1/events",

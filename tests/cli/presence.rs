@@ -43,6 +43,20 @@ async fn here_now_lists_users_and_says_how_many_are_missing() {
 }
 
 #[tokio::test]
+async fn users_that_were_skipped_are_told_apart_from_those_that_are_missing() {
+    let answer = |occupancy: u8| {
+        json!({"status": 200, "service": "Presence", "message": "OK", "occupancy": occupancy, "uuids": ["y", "z"]})
+            .to_string()
+    };
+    let page = ["here-now", "lobby", "--offset", "18", "--limit", "2"];
+    let last = ask_pubnub(&page, 200, &answer(20)).await.stdout;
+    assert!(last.contains("lobby    20         (18 skipped)\n"), "{last}");
+    assert!(!last.contains("not listed"), "{last}");
+    let middle = ask_pubnub(&page, 200, &answer(30)).await.stdout;
+    assert!(middle.contains("(18 skipped)") && middle.contains("(10 not listed)"), "{middle}");
+}
+
+#[tokio::test]
 async fn hostile_users_are_escaped_for_people_and_exact_for_programs() {
     let body =
         json!({"status": 200, "service": "Presence", "message": "OK", "occupancy": 1, "uuids": [HOSTILE]})
@@ -73,7 +87,7 @@ async fn a_refusal_ends_with_status_1_and_the_services_words_and_is_not_asked_ag
 fn an_unreachable_origin_ends_with_status_1() {
     let ended = run(&["here-now", "lobby", "--subscribe-key", "demo", "--origin", "http://127.0.0.1:1"]);
     assert_eq!(ended.status, 1);
-    assert!(ended.stderr.starts_with("error: origin unreachable"), "{}", ended.stderr);
+    assert!(ended.stderr.starts_with("error: origin unreachable: http://127.0.0.1:1: "), "{}", ended.stderr);
 }
 
 #[tokio::test]

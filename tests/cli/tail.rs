@@ -1,7 +1,7 @@
 //! Following the stream.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -50,6 +50,48 @@ async fn tail_goes_on_after_the_last_whole_event_when_the_connection_breaks() {
          2026-11-24 14:03:08.000 … 14:03:09.000  leave  lobby  bob  occupancy 1\n"
     );
     assert!(ended.stderr.ends_with("error: Cursor expired (cursor_expired)\n"), "{}", ended.stderr);
+}
+
+/// Takes one connection and reads its request; the lines are in lower case.
+fn request(listener: &TcpListener) -> (TcpStream, Vec<String>) {
+    let (stream, _) = listener.accept().expect("a connection");
+    let lines = BufReader::new(stream.try_clone().expect("a second handle")).lines();
+    let lines = lines.map(|line| line.expect("a line").to_lowercase()).take_while(|line| !line.is_empty());
+    let lines = lines.collect();
+    (stream, lines)
+}
+
+const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+
+#[test]
+fn tail_goes_on_after_a_daemon_that_was_away_for_a_while() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let mut command = std::process::Command::new(cargo_bin("adsum"));
+    command.args(["tail", "--json", "--server", &format!("http://{address}")]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
+    let mut printed = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let told = BufReader::new(child.stderr.take().expect("piped")).lines();
+
+    let (mut stream, _) = request(&listener);
+    drop(listener);
+    stream.write_all(format!("{HEAD}id: 1\ndata: {{\"id\":1}}\n\n").as_bytes()).expect("written");
+    drop(stream);
+    assert_eq!(printed.next().expect("an event").expect("UTF-8"), "{\"id\":1}");
+    // The first try found nobody there.
+    assert!(
+        told.map_while(Result::ok)
+            .any(|line| line.starts_with("connection lost") && line.contains("refused")),
+        "it gave up"
+    );
+
+    let listener = TcpListener::bind(address).expect("the same port");
+    let (mut stream, lines) = request(&listener);
+    assert!(lines.contains(&"last-event-id: 1".to_owned()), "{lines:?}");
+    stream.write_all(format!("{HEAD}id: 2\ndata: {{\"id\":2}}\n\n").as_bytes()).expect("written");
+    assert_eq!(printed.next().expect("an event").expect("UTF-8"), "{\"id\":2}");
+    send("TERM", &child);
+    assert_eq!(child.wait().expect("ends").code(), Some(0));
 }
 
 #[tokio::test]

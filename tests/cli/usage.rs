@@ -54,11 +54,15 @@ fn every_command_explains_itself_with_examples(
 #[case(&["events", "--limit", "1001"])]
 #[case(&["channels", "--server", "not a url"])]
 #[case(&["channels", "--server", "mailto:x"])]
+#[case(&["channels", "--server", "ftp://x"])]
+#[case(&["channels", "--server", "127.0.0.1:9186"])]
+#[case(&["where", ""])]
 #[case(&["where", ".."])]
 #[case(&["where", "alice", "--limit", "5"])]
 #[case(&["tail", "--after", "é"])]
 #[case(&["completions", "no-such-shell"])]
 #[case(&["demo", "--listen", "8080"])]
+#[case(&["demo", "--listen", "0.0.0.0:8999"])]
 #[case(&["get-state"])]
 #[case(&["set-state", "--channel", "lobby"])]
 #[case(&["here-now", "lobby", "--limit", "-1"])]
@@ -66,6 +70,20 @@ fn wrong_usage_ends_with_status_2(#[case] arguments: &[&str]) {
     let ended = run(arguments);
     assert_eq!((ended.status, ended.stdout.as_str()), (2, ""));
     assert!(!ended.stderr.is_empty());
+}
+
+#[rstest]
+#[case(&["demo", "--listen", "0.0.0.0:8999"], "--listen", "loopback")]
+#[case(&["channels", "--server", "127.0.0.1:9186"], "--server", "http://HOST:PORT")]
+#[case(&["get-state"], "--channel", "--group")]
+#[case(&["set-state", "--state", "{}"], "--channel", "--group")]
+fn wrong_usage_names_the_flag_and_what_is_allowed(
+    #[case] arguments: &[&str],
+    #[case] flag: &str,
+    #[case] allowed: &str,
+) {
+    let stderr = run(arguments).stderr;
+    assert!(stderr.contains(flag) && stderr.contains(allowed), "{stderr}");
 }
 
 #[test]

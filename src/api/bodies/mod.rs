@@ -16,6 +16,7 @@ pub mod watch;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use self::span::share;
 use super::cursor::Cursor;
 use crate::actors::handle::{Coverage, Page};
 
@@ -52,7 +53,7 @@ impl<T> SpanListBody<T> {
     }
 }
 
-/// How much of a span was observed, 0 to 1.
+/// How much of a span was observed, 0 to 1, rounded down to four decimals.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[schema(as = Coverage)]
 pub struct CoverageBody {
@@ -66,7 +67,7 @@ pub struct CoverageBody {
 
 impl From<Coverage> for CoverageBody {
     fn from(coverage: Coverage) -> Self {
-        Self { occupancy: coverage.occupancy, users: coverage.users }
+        Self { occupancy: share(coverage.occupancy), users: share(coverage.users) }
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::CoverageBody;
-use super::span::{Instant, seconds};
+use super::span::{Instant, seconds, share};
 use crate::actors::handle::OccupancySeries;
 use crate::domain::names::ChannelName;
 use crate::domain::occupancy::{Bounds, Bucket};
@@ -40,13 +40,13 @@ pub struct BucketBody {
     /// The highest occupancy seen in it.
     #[schema(required = true)]
     pub max: Option<u32>,
-    /// The mean over its observed time.
+    /// The mean over its observed time, to four decimals.
     #[schema(required = true)]
     pub mean: Option<f64>,
     /// The last occupancy seen in it.
     #[schema(required = true)]
     pub last: Option<u32>,
-    /// The share of it that was observed, 0 to 1.
+    /// The share of it that was observed, 0 to 1, rounded down to four decimals.
     #[schema(minimum = 0, maximum = 1)]
     pub observed: f64,
 }
@@ -57,9 +57,9 @@ impl From<Bucket> for BucketBody {
             start: bucket.start.into(),
             min: bucket.min,
             max: bucket.max,
-            mean: bucket.mean,
+            mean: bucket.mean.map(|mean| (mean * 10_000.0).round() / 10_000.0),
             last: bucket.last,
-            observed: bucket.observed,
+            observed: share(bucket.observed),
         }
     }
 }

@@ -9,7 +9,8 @@ use crate::api::bodies::SpanListBody;
 use crate::api::bodies::event::EventBody;
 use crate::api::cursor::Cursor;
 use crate::api::params::{self, Query};
-use crate::api::problem::Problem;
+use crate::api::problem::{Code, Problem};
+use crate::domain::event::EventId;
 use crate::history::EventQuery;
 
 /// Which events.
@@ -53,10 +54,25 @@ pub(crate) async fn list(
         after: params::after(asked.after.as_ref())?.unwrap_or_default(),
         limit: params::limit(asked.limit.as_ref())?,
     };
+    if query.after > 0 {
+        check_known(query.after, adsum.newest_event().await?)?;
+    }
     let page = adsum.events(query).await?;
     Ok(Json(SpanListBody {
         items: page.items.iter().filter_map(EventBody::of).collect(),
         next: page.next.map(|next| next.encode()),
         coverage: page.coverage.map(Into::into),
     }))
+}
+
+/// That an event was recorded here: whoever goes on after one that was not would miss all up to it.
+///
+/// # Errors
+/// [`Code::BadCursor`].
+pub(super) fn check_known(after: EventId, newest: EventId) -> Result<(), Problem> {
+    if after <= newest {
+        return Ok(());
+    }
+    let detail = format!("{after} is newer than the newest event ({newest}): it is of another history");
+    Err(Problem::new(Code::BadCursor, detail))
 }

@@ -128,3 +128,22 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         std::future::ready(Err::<&str, _>(Problem::new(Code::NotFound, detail)))
     }));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::access;
+
+    #[test]
+    fn every_method_that_changes_something_is_guarded() {
+        for address in addresses() {
+            for method in &address.methods {
+                assert!(
+                    *method == Method::GET || access::CHANGING.contains(method),
+                    "{method} {}",
+                    address.path
+                );
+            }
+        }
+    }
+}

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use tokio::sync::{Semaphore, watch};
 use utoipa::IntoParams;
 
+use super::events::check_known;
 use crate::actors::handle::Adsum;
 use crate::api::bodies::event::EventBody;
 use crate::api::cursor::Cursor;
@@ -111,10 +112,7 @@ async fn open(
     let live = adsum.subscribe();
     let newest = adsum.newest_event().await?;
     let after = resumed.unwrap_or(newest);
-    if after > newest {
-        let detail = format!("{after} is newer than the newest event ({newest}): it is of another history");
-        return Err(Problem::new(Code::BadCursor, detail));
-    }
+    check_known(after, newest)?;
     let query = EventQuery { after, limit: 1, ..query };
     if resumed.is_some() {
         // Tells a cursor that is too old while there is still a status to say so.

@@ -33,7 +33,8 @@ pub(crate) async fn list(
     Ok(Json(ListBody { items: watches.into_iter().map(Into::into).collect(), next }))
 }
 
-/// Watches a channel, or every channel that a pattern (with `*`) matches. It outlasts a restart.
+/// Watches a channel, or every channel that a pattern matches: `room.*`, and `*` for all there are. It outlasts a
+/// restart. The request is JSON (`Content-Type: application/json`), its body empty or `{}`.
 #[utoipa::path(
     put, path = "/v1/watches/{channel}", operation_id = "addWatch", tag = "watches",
     params(("channel" = String, Path, description = "A channel's name or a pattern, percent-encoded.")),
@@ -57,7 +58,8 @@ pub(crate) async fn add(
     Ok(if is_new { HttpResponse::Created() } else { HttpResponse::Ok() }.json(watch))
 }
 
-/// Ends what was added here. What the configuration names goes on.
+/// Ends what was added here. What the configuration names goes on. Without a body no content type is needed: a page of
+/// another site cannot send a DELETE without asking first.
 #[utoipa::path(
     delete, path = "/v1/watches/{channel}", operation_id = "removeWatch", tag = "watches",
     params(("channel" = String, Path, description = "A channel's name or a pattern, percent-encoded.")),
