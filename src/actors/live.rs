@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use parking_lot::RwLock;
 
 use crate::domain::channel::Channel;
 use crate::domain::gap::GapReason;
-use crate::domain::names::ChannelName;
+use crate::domain::names::{ChannelName, Pattern};
 use crate::domain::observation::Grade;
+use crate::domain::time::Moment;
 use crate::domain::watch::Policy;
 
 /// What came of one poll of one channel.
@@ -82,6 +83,27 @@ pub struct Live {
     /// What came of its polls.
     pub polls: Counters,
 }
+
+/// The last good discovery: what matches a pattern and is not listed had nobody in it.
+#[derive(Debug)]
+pub struct Discovery {
+    /// When that was true.
+    pub moment: Moment,
+    /// The channels that had somebody.
+    pub channels: HashSet<ChannelName>,
+    /// The patterns that it was made for.
+    pub patterns: Vec<Pattern>,
+}
+
+impl Discovery {
+    /// Whether it observed the channel as empty.
+    pub fn found_nobody_in(&self, name: &ChannelName) -> bool {
+        self.patterns.iter().any(|pattern| pattern.matches(name)) && !self.channels.contains(name)
+    }
+}
+
+/// The last good discovery, if there was one.
+pub type LastDiscovery = Arc<RwLock<Option<Arc<Discovery>>>>;
 
 /// Every watched channel.
 #[derive(Clone, Default, Debug)]

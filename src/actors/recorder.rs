@@ -186,7 +186,7 @@ impl Recorder {
                 // The others are innocent: they go again.
                 for (entry, done) in entries.into_iter().zip(waiting) {
                     if entry.channel == channel {
-                        warn!(%channel, "another writer recorded events of this channel; loading it again");
+                        warn!(%channel, "its changes do not go on from what the history holds");
                         answer([done], Err(RecordError::Conflict));
                     } else {
                         self.queue.push_back(Record { entry, done });

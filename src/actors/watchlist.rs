@@ -111,7 +111,8 @@ impl Watchlist {
         self.patterns().next().is_some()
     }
 
-    fn patterns(&self) -> impl Iterator<Item = &Pattern> {
+    /// The patterns.
+    pub fn patterns(&self) -> impl Iterator<Item = &Pattern> {
         self.configured.iter().chain(&self.added).filter_map(|target| match target {
             Target::Pattern(pattern) => Some(pattern),
             Target::Channel(_) => None,

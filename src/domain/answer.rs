@@ -86,7 +86,8 @@ impl Answer {
         Self { present: Present::Yes, code: None, because, ground: Ground::Visit(Box::new(visit.clone())) }
     }
 
-    fn no(because: String) -> Self {
+    /// No, resting on observations that do not list the user.
+    pub fn no(because: String) -> Self {
         Self { present: Present::No, code: None, because, ground: Ground::Absence }
     }
 }

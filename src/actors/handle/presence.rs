@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::facts::{Facts, gaps_of};
 use super::occupants::{visit_of, visits_touching};
 use super::{Adsum, AskError, PresenceAnswer};
-use crate::domain::answer::{Observed, presence, presence_now};
+use crate::domain::answer::{Answer, Observed, presence, presence_now};
 use crate::domain::channel::Channel;
 use crate::domain::names::{ChannelName, UserId};
 use crate::domain::observation::Grade;
@@ -62,8 +62,14 @@ impl Adsum {
             return Ok(as_of_last(Some(&live.channel.read()), user, now));
         }
         let (channel, user) = (channel.clone(), user.clone());
+        let discovered = self.discovered.read().clone();
         self.ask(move |history| {
             let kept = history.checkpoint(&channel)?;
+            if let Some(discovery) = discovered.filter(|d| kept.is_none() && d.found_nobody_in(&channel)) {
+                let at = discovery.moment.latest;
+                let answer = Answer::no("the last discovery found nobody in the channel".to_owned());
+                return Ok(PresenceAnswer { answer, at, age: now.since(at), resolution: None });
+            }
             let channel = kept.map(|kept| Channel::resume(channel, Duration::MAX, kept, Time::default()));
             Ok(as_of_last(channel.as_ref(), &user, now))
         })

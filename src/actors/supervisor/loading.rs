@@ -1,23 +1,17 @@
 //! Reading from the history what channels go on from.
 
-use hashbrown::HashSet;
 use tokio::task::JoinError;
 
 use crate::actors::clock::Clock;
+use crate::actors::live::Discovery;
 use crate::domain::channel::{Changes, Channel};
 use crate::domain::gap::{Gap, GapReason};
 use crate::domain::names::ChannelName;
-use crate::domain::time::{Moment, Time};
+use crate::domain::time::Time;
 use crate::history::{Entry, History, HistoryError};
 
 /// Gaps are read in pages of so many.
 const GAPS: usize = 1000;
-
-/// A good discovery.
-pub(super) struct Discovery {
-    pub(super) moment: Moment,
-    pub(super) channels: HashSet<ChannelName>,
-}
 
 /// The work's own error, or that it was lost.
 pub(super) fn flatten<T>(work: Result<Result<T, HistoryError>, JoinError>) -> Result<T, String> {

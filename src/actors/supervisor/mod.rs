@@ -18,13 +18,12 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::error;
 
-use self::loading::Discovery;
 use self::place::Place;
 pub use self::stop::Stop;
 pub use self::watching::{Found, GetTargets, Reconfigure, Retarget};
 use super::clock::Clock;
 use super::keeper::Keeper;
-use super::live::Registry;
+use super::live::{LastDiscovery, Registry};
 use super::poller::{Poller, PollerParts};
 use super::recorder::{Recorder, RecorderParts};
 use super::scout::{Groups, Scout, ScoutParts};
@@ -70,6 +69,8 @@ pub struct SupervisorParts {
     pub watchlist: Watchlist,
     /// Every watched channel.
     pub registry: Registry,
+    /// The last good discovery.
+    pub discovered: LastDiscovery,
     /// The known states.
     pub states: Arc<States>,
     /// For the recorder.
@@ -90,8 +91,6 @@ pub struct Supervisor {
     deaths: mpsc::UnboundedSender<(Child, Ended)>,
     heard: Option<mpsc::UnboundedReceiver<(Child, Ended)>>,
     died: VecDeque<Instant>,
-    /// The last good discovery. What it does not list had nobody.
-    discovered: Option<Arc<Discovery>>,
     /// Groups that were not listed yet since adsum started.
     unlisted: HashSet<GroupName>,
     stopping: bool,
@@ -110,7 +109,6 @@ impl Supervisor {
             deaths,
             heard: Some(heard),
             died: VecDeque::new(),
-            discovered: None,
             unlisted,
             stopping: false,
             parts,

@@ -166,7 +166,8 @@ impl Supervisor {
             return;
         }
         let history = Arc::clone(&self.parts.recorder.history);
-        let (clock, discovered, loading) = (self.clock(), self.discovered.clone(), names.clone());
+        let (clock, discovered, loading) =
+            (self.clock(), self.parts.discovered.read().clone(), names.clone());
         let work = move || load(&*history, &clock, loading, discovered.as_deref());
         let load = async move { flatten(tokio::task::spawn_blocking(work).await) };
         ctx.spawn(load.into_actor(self).map(move |loaded, supervisor, ctx| {

@@ -8,8 +8,9 @@ use hashbrown::HashSet;
 use tracing::warn;
 
 use super::Supervisor;
-use super::loading::{Discovery, end_unwanted, flatten};
+use super::loading::{end_unwanted, flatten};
 use super::place::Place;
+use crate::actors::live::Discovery;
 use crate::actors::watchlist::Difference;
 use crate::domain::names::{ChannelName, GroupName};
 use crate::domain::time::Moment;
@@ -82,7 +83,9 @@ impl Supervisor {
         self.want(difference.begin, ctx);
         self.retire(difference.end, ctx);
         self.confirm_dormant(moment, &channels, ctx);
-        self.discovered = Some(Arc::new(Discovery { moment, channels: channels.into_iter().collect() }));
+        let patterns = self.parts.watchlist.patterns().cloned().collect();
+        let discovery = Discovery { moment, channels: channels.into_iter().collect(), patterns };
+        *self.parts.discovered.write() = Some(Arc::new(discovery));
     }
 
     fn listed(&mut self, group: &GroupName, channels: &[ChannelName], ctx: &mut Context<Self>) {
