@@ -9,18 +9,19 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
+use super::asking::{Report, make};
 use super::channel::{ChannelActor, Observed};
 use super::clock::{Clock, Step};
 use super::live::{Live, Outcome};
 use super::pace::Pace;
 use super::seat::Obituary;
-use super::source::{HereNow, Listing, Source, Trouble, bad_answer};
+use super::source::{Source, Trouble};
 use super::supervisor::Child;
 use crate::domain::channel::Stale;
 use crate::domain::gap::GapReason;
 use crate::domain::names::ChannelName;
 use crate::domain::observation::{Grade, Observation};
-use crate::domain::pages::{PAGE, PageSeen, Pages};
+use crate::domain::pages::PAGE;
 use crate::domain::plan::{Ask, Failure, Limits, Plan};
 use crate::domain::time::{Moment, Time};
 use crate::telemetry::metrics;
@@ -84,17 +85,6 @@ pub struct Release {
     /// `r` of that observation.
     pub received: Time,
 }
-
-/// What came of a request.
-struct Report {
-    ask: Ask,
-    sent: Time,
-    received: Time,
-    result: Result<Vec<Seen>, Trouble>,
-}
-
-/// What an answer says of one channel that was asked for; `None`: nothing, it was missing.
-type Seen = (ChannelName, Option<Observation>);
 
 impl Poller {
     /// A poller with nothing to watch.
@@ -249,91 +239,6 @@ impl Poller {
             Failure::Service { .. } | Failure::Answer => ask.channels.clone(),
         }
     }
-}
-
-/// Makes one request, or as many as a list has pages.
-async fn make(parts: &PollerParts, ask: Ask) -> Report {
-    let first = one(parts, &ask, ask.paged.then_some(0)).await;
-    let (sent, received, result) = match first {
-        Ok(first) if ask.paged => pages(parts, &ask, first).await,
-        Ok(first) => (first.sent, first.received, graded(&ask, first, parts)),
-        Err((sent, trouble)) => (sent, parts.clock.now(), Err(trouble)),
-    };
-    Report { ask, sent, received, result }
-}
-
-/// An answer, and when it was asked for and had arrived.
-struct Answer {
-    sent: Time,
-    received: Time,
-    listings: Vec<Listing>,
-}
-
-async fn one(parts: &PollerParts, ask: &Ask, offset: Option<usize>) -> Result<Answer, (Time, Trouble)> {
-    parts.pace.turn().await;
-    let page = offset.map(|offset| (number(PAGE), number(offset)));
-    let request = HereNow {
-        channels: ask.channels.clone(),
-        include_state: ask.include_state,
-        include_uuids: ask.include_uuids,
-        page,
-    };
-    let sent = parts.clock.now();
-    match parts.source.here_now(request).await {
-        Ok(listings) => Ok(Answer { sent, received: parts.clock.now(), listings }),
-        Err(trouble) => Err((sent, trouble)),
-    }
-}
-
-/// As the wire has it; the pages of a list end long before this cuts.
-fn number(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
-}
-
-/// What the answer says of each channel asked for.
-fn graded(ask: &Ask, answer: Answer, parts: &PollerParts) -> Result<Vec<Seen>, Trouble> {
-    let moment = Moment::of_request(answer.sent, answer.received, parts.limits.cache_ttl);
-    let mut listings: HashMap<String, Listing> =
-        answer.listings.into_iter().map(|listing| (listing.channel.clone(), listing)).collect();
-    let seen = |name: &ChannelName| {
-        let listing = listings.remove(name.as_str());
-        let seen = listing.map(|listing| observation(ask, moment, listing)).transpose()?;
-        Ok((name.clone(), seen))
-    };
-    ask.channels.iter().map(seen).collect()
-}
-
-fn observation(ask: &Ask, moment: Moment, listing: Listing) -> Result<Observation, Trouble> {
-    if ask.include_uuids && listing.listed.is_none() && listing.occupancy > 0 {
-        return Err(bad_answer(format!("channel {:?} has no list of users", listing.channel)));
-    }
-    let channel = listing.channel;
-    Observation::new(moment, listing.occupancy, listing.listed)
-        .map_err(|error| bad_answer(format!("channel {channel:?} {error}")))
-}
-
-/// Asks for the pages after the first.
-async fn pages(parts: &PollerParts, ask: &Ask, first: Answer) -> (Time, Time, Result<Vec<Seen>, Trouble>) {
-    let (sent, mut received) = (first.sent, first.received);
-    let page = |answer: Answer| {
-        let moment = Moment::of_request(answer.sent, answer.received, parts.limits.cache_ttl);
-        let listing = answer.listings.into_iter().next();
-        let listing = listing.ok_or_else(|| bad_answer("a page without its channel".to_owned()))?;
-        let listed = listing.listed.unwrap_or_default();
-        Ok::<_, Trouble>(PageSeen { moment, occupancy: listing.occupancy, listed })
-    };
-    let listed = async {
-        let mut pages = Pages::new(page(first)?);
-        while let Some(offset) = pages.next_offset() {
-            let next = one(parts, ask, Some(offset)).await.map_err(|(_, trouble)| trouble)?;
-            received = next.received;
-            pages.take(page(next)?);
-        }
-        let seen = pages.finish().map_err(|error| bad_answer(error.to_string()))?;
-        Ok(ask.channels.iter().map(|name| (name.clone(), Some(seen.clone()))).collect())
-    };
-    let result = listed.await;
-    (sent, received, result)
 }
 
 impl Actor for Poller {

@@ -195,27 +195,26 @@ fn absence(channel: &Observed, at: Time) -> Answer {
 
 /// Whether a user is in a channel as of its last good observation, which is the question without a moment. `visit` is
 /// the user's that lasts.
-pub fn presence_now(channel: Option<&Observed>, visit: Option<&Visit>, partial: bool) -> Answer {
-    let Some(last) = channel.and_then(|channel| channel.last) else {
+pub fn presence_now(channel: Option<&Observed>, visit: Option<&Visit>) -> Answer {
+    let Some((last, last_complete)) =
+        channel.and_then(|channel| Some((channel.last?, channel.last_complete)))
+    else {
         let because = "the channel has not been observed".to_owned();
         return Answer::unknown(Code::NotWatched, because, Ground::Absence);
     };
-    let last_complete = channel.and_then(|channel| channel.last_complete);
+    let unknown = |ground| {
+        let because = "the last observation was not complete and does not list the user".to_owned();
+        Answer::unknown(Code::Partial, because, ground)
+    };
     match visit {
         Some(visit) if visit.listed_until >= last.earliest => {
             Answer::yes("the last observation lists the user".to_owned(), visit)
         }
-        Some(visit) => {
-            let because = "the last observation was not complete and does not list the user".to_owned();
-            Answer::unknown(Code::Partial, because, Ground::Visit(Box::new(visit.clone())))
-        }
-        None if !partial && last_complete == Some(last) => {
+        Some(visit) => unknown(Ground::Visit(Box::new(visit.clone()))),
+        None if last_complete == Some(last) => {
             Answer::no("the last observation is complete and does not list the user".to_owned())
         }
-        None => {
-            let because = "the last observation was not complete and does not list the user".to_owned();
-            Answer::unknown(Code::Partial, because, Ground::Absence)
-        }
+        None => unknown(Ground::Absence),
     }
 }
 
@@ -311,15 +310,12 @@ mod tests {
     #[test]
     fn the_question_without_a_moment_is_about_the_last_observation() {
         let channel = observed();
-        let now = |visit: Option<&Visit>, partial| presence_now(Some(&channel), visit, partial).present;
-        assert_eq!(
-            now(Some(&visit((Some(90), 91), None, 90)), false),
-            Present::Yes,
-            "even if it just joined"
-        );
-        assert_eq!(now(None, false), Present::No);
-        assert_eq!(now(None, true), Present::Unknown);
-        assert_eq!(now(Some(&visit((None, 10), None, 80)), true), Present::Unknown, "not in the cut list");
-        assert_eq!(presence_now(None, None, false).code, Some(Code::NotWatched));
+        let now = |visit: Option<&Visit>| presence_now(Some(&channel), visit).present;
+        assert_eq!(now(Some(&visit((Some(90), 91), None, 90))), Present::Yes, "even if it just joined");
+        assert_eq!(now(None), Present::No);
+        assert_eq!(now(Some(&visit((None, 10), None, 80))), Present::Unknown, "not in the cut list");
+        let cut = Observed { last: Some(moment(95_000_000, 96_000_000)), ..channel };
+        assert_eq!(presence_now(Some(&cut), None).present, Present::Unknown, "the last list was cut");
+        assert_eq!(presence_now(None, None).code, Some(Code::NotWatched));
     }
 }

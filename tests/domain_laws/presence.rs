@@ -234,8 +234,7 @@ proptest! {
             for who in 0..5 {
                 let visits = sim.visits();
                 let visit = visits.iter().find(|visit| visit.user == user(who) && visit.left.is_none());
-                let partial = sim.record.gaps.values().any(|gap| gap.users_only && gap.to.is_none());
-                let answer = presence_now(Some(&sim.observed()), visit, partial);
+                let answer = presence_now(Some(&sim.observed()), visit);
                 let expected = match sim.good.last() {
                     Some(last) if last.lists(who) => Present::Yes,
                     Some(last) if last.is_complete() => Present::No,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Adsum, AskError, Coverage};
+use crate::actors::live::Live;
 use crate::domain::answer::Observed;
 use crate::domain::gap::Gap;
 use crate::domain::names::ChannelName;
@@ -14,6 +15,9 @@ use crate::history::{ChannelRecord, History};
 
 /// Gaps are read in pages of so many.
 const GAPS: usize = 1000;
+
+/// The shortest span, to ask for what touches a moment.
+pub(super) const INSTANT: Duration = Duration::from_micros(1);
 
 /// How far complete observations are looked for around a moment.
 const REACHES: [Duration; 4] =
@@ -27,6 +31,13 @@ pub(super) struct Published {
     complete: Option<Moment>,
 }
 
+impl Published {
+    pub(super) fn of(live: &Live) -> Self {
+        let channel = live.channel.read();
+        Self { run: channel.run().copied(), complete: channel.last_complete() }
+    }
+}
+
 /// A channel's record, up to what was published.
 #[derive(Clone, Debug)]
 pub(super) struct Facts {
@@ -38,10 +49,7 @@ pub(super) struct Facts {
 impl Adsum {
     /// Reads what is published. Ask the history only after this.
     pub(super) fn published(&self, channel: &ChannelName) -> Published {
-        self.registry.get(channel).map_or_else(Published::default, |live| {
-            let channel = live.channel.read();
-            Published { run: channel.run().copied(), complete: channel.last_complete() }
-        })
+        self.registry.get(channel).map_or_else(Published::default, |live| Published::of(&live))
     }
 
     /// Refuses what lies in the future.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hashbrown::HashSet;
 
-use super::facts::{Facts, gaps_of};
+use super::facts::{Facts, INSTANT, gaps_of};
 use super::{Adsum, AskError, OccupantAt, Occupants};
 use crate::actors::live::Live;
 use crate::domain::answer::{Present, presence};
@@ -18,10 +18,7 @@ use crate::domain::visit::Visit;
 use crate::history::{History, VisitCursor, VisitQuery};
 
 /// Visits are read in pages of so many.
-const VISITS: usize = 1000;
-
-/// The shortest span, to ask for what touches a moment.
-const INSTANT: Duration = Duration::from_micros(1);
+pub(super) const VISITS: usize = 1000;
 
 impl Adsum {
     /// Who was in a channel at `at`, or as of its last good observation; in order of user id, after `after`.

@@ -2,17 +2,13 @@
 
 use std::time::Duration;
 
-use super::facts::{Facts, gaps_of};
+use super::facts::{Facts, INSTANT, gaps_of};
 use super::occupants::{visit_of, visits_touching};
 use super::{Adsum, AskError, PresenceAnswer};
 use crate::domain::answer::{Answer, Observed, presence, presence_now};
 use crate::domain::channel::Channel;
 use crate::domain::names::{ChannelName, UserId};
-use crate::domain::observation::Grade;
 use crate::domain::time::Time;
-
-/// The shortest span, to ask for what touches a moment.
-const INSTANT: Duration = Duration::from_micros(1);
 
 impl Adsum {
     /// Whether a user was in a channel at `at`, or is as of its last good observation. Never refused for an unknown
@@ -89,10 +85,9 @@ fn as_of_last(channel: Option<&Channel>, user: &UserId, now: Time) -> PresenceAn
         kept_since: None,
     });
     let visit = channel.and_then(|channel| visit_of(channel, user));
-    let partial = run.is_some_and(|run| run.grade != Grade::Complete);
     let at = run.map_or(now, |run| run.last.latest);
     PresenceAnswer {
-        answer: presence_now(observed.as_ref(), visit.as_ref(), partial),
+        answer: presence_now(observed.as_ref(), visit.as_ref()),
         at,
         age: now.since(at),
         resolution: run.map(|run| run.widest).filter(|widest| !widest.is_zero()),

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::facts::gaps_of;
-use super::occupants::{each_visit, visits_touching};
+use super::facts::{INSTANT, gaps_of};
+use super::occupants::{VISITS, each_visit, visits_touching};
 use super::visits::Lengths;
 use super::{Adsum, AskError, ChannelAt, UserNow};
 use crate::domain::answer::{Answer, Present, presence, presence_now};
@@ -13,14 +13,8 @@ use crate::domain::visit::{Length, Visit};
 use crate::history::VisitQuery;
 use crate::states::KnownState;
 
-/// Visits are read in pages of so many.
-const VISITS: usize = 1000;
-
 /// A user's known states are listed for at most so many channels.
 pub const MAX_STATES: usize = 10_000;
-
-/// The shortest span, to ask for what touches a moment.
-const INSTANT: Duration = Duration::from_micros(1);
 
 impl Adsum {
     /// A user in short.
@@ -81,7 +75,7 @@ impl Adsum {
                         presence(Some(&facts.observed), std::slice::from_ref(&visit), &gaps, at)
                     }
                     None if visit.left.is_some() => continue,
-                    None => presence_now(Some(&facts.observed), Some(&visit), false),
+                    None => presence_now(Some(&facts.observed), Some(&visit)),
                 };
                 let as_of = at.or(facts.observed.last.map(|last| last.latest)).unwrap_or(now);
                 found.extend(channel_at(visit, answer, as_of));

@@ -59,7 +59,7 @@ impl Adsum {
 
     /// What is published of every watched channel.
     pub(super) fn published_all(&self) -> HashMap<ChannelName, Published> {
-        self.registry.all().iter().map(|live| (live.name.clone(), self.published(&live.name))).collect()
+        self.registry.all().iter().map(|live| (live.name.clone(), Published::of(live))).collect()
     }
 }
 
