@@ -48,6 +48,7 @@ async fn one(parts: &PollerParts, ask: &Ask, offset: Option<usize>) -> Result<An
         include_uuids: ask.include_uuids,
         page,
     };
+    parts.mind_the_clock();
     let sent = parts.clock.now();
     match parts.source.here_now(request).await {
         Ok(listings) => Ok(Answer { sent, received: parts.clock.now(), listings }),

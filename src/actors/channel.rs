@@ -1,6 +1,7 @@
 //! The actor of one watched channel: it hears of what changed, has it recorded, and notices when nothing is seen.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -84,12 +85,12 @@ impl ChannelActor {
     }
 
     fn commit(&mut self, commit: Commit, ctx: &mut Context<Self>) {
-        self.committing = true;
+        self.set_committing(true);
         let entry = Entry { channel: self.live.name.clone(), changes: commit.changes().clone() };
         let recorder = self.recorder.clone();
         let work = async move { record(&recorder, entry).await };
         ctx.spawn(work.into_actor(self).map(move |result, actor, ctx| {
-            actor.committing = false;
+            actor.set_committing(false);
             match result {
                 Ok(()) => actor.committed(&commit),
                 Err(RecordError::Unavailable) => {
@@ -107,6 +108,11 @@ impl ChannelActor {
             }
             actor.go_on(&commit, ctx);
         }));
+    }
+
+    fn set_committing(&mut self, committing: bool) {
+        self.committing = committing;
+        self.live.committing.store(committing, Ordering::Relaxed);
     }
 
     /// A stop may go unrecorded: then it is a crash. The end of a watch may not: later marks would prove what nobody saw.

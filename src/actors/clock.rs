@@ -50,10 +50,19 @@ impl Clock {
         Self { start, instant, moved: Arc::default(), behind: Arc::default(), wall }
     }
 
+    /// How long it has been running.
+    pub fn running(&self) -> Duration {
+        self.instant.elapsed()
+    }
+
+    /// What time it would be had it followed no step.
+    pub fn steady(&self) -> Time {
+        self.start.plus(self.running())
+    }
+
     /// What time it is.
     pub fn now(&self) -> Time {
-        let steady = self.start.plus(self.instant.elapsed());
-        Time::from_micros(steady.as_micros().saturating_add(self.moved.load(Ordering::Relaxed)))
+        Time::from_micros(self.steady().as_micros().saturating_add(self.moved.load(Ordering::Relaxed)))
     }
 
     /// Follows the wall clock forward where it was set ahead, or went on while the machine slept. Tells each step once.

@@ -1,7 +1,7 @@
 //! What is published of every watched channel: hot reads need no message.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use hashbrown::{HashMap, HashSet};
 use parking_lot::RwLock;
@@ -80,6 +80,8 @@ pub struct Live {
     pub policy: RwLock<Policy>,
     /// As of its last committed observation.
     pub channel: RwLock<Channel>,
+    /// Whether something of it is being committed.
+    pub committing: AtomicBool,
     /// What came of its polls.
     pub polls: Counters,
 }

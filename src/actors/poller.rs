@@ -12,7 +12,7 @@ use tracing::{debug, warn};
 use super::asking::{Report, make};
 use super::channel::{ChannelActor, Observed};
 use super::clock::{Clock, Step};
-use super::live::{Live, Outcome};
+use super::live::{Live, Outcome, Registry};
 use super::pace::Pace;
 use super::seat::Obituary;
 use super::source::{Source, Trouble};
@@ -32,6 +32,9 @@ pub const MAX_REQUESTS: usize = 64;
 /// Failures of one kind are warned of once in so long; the others are in the log at `debug`.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 
+/// The wall clock is looked at this often, also when nothing is asked for.
+const MIND_THE_CLOCK_EVERY: Duration = Duration::from_secs(1);
+
 /// A look waits at least so long, so that channels that become due together are asked for together.
 const GATHER: Duration = Duration::from_millis(5);
 
@@ -46,6 +49,27 @@ pub struct PollerParts {
     pub clock: Clock,
     /// What bounds a request.
     pub limits: Limits,
+    /// Every watched channel.
+    pub registry: Registry,
+}
+
+impl PollerParts {
+    /// Follows the wall clock. A step of it, or a sleep of the machine, is a gap of its own reason where it is long enough
+    /// for one. To be called before a request is sent, so that no answer is stamped with a time that has passed.
+    pub fn mind_the_clock(&self) {
+        match self.clock.follow_wall() {
+            Some(Step::Forward(ahead)) => {
+                warn!(?ahead, "the wall clock was set ahead, or the machine slept; following it");
+                for live in self.registry.all() {
+                    live.channel.write().failed(GapReason::Clock);
+                }
+            }
+            Some(Step::Back(behind)) => {
+                warn!(?behind, "the wall clock was set back; the record's clock goes on and is ahead of it");
+            }
+            None => {}
+        }
+    }
 }
 
 /// Asks who is here now.
@@ -103,7 +127,7 @@ impl Poller {
     /// Makes the requests that are due.
     fn look(&mut self, ctx: &mut Context<Self>) {
         self.tick = None;
-        self.mind_the_clock();
+        self.parts.mind_the_clock();
         for ask in self.plan.due(self.parts.clock.now()) {
             let parts = self.parts.clone();
             let under_way = Arc::clone(&self.under_way);
@@ -117,22 +141,6 @@ impl Poller {
             }));
         }
         self.come_back(ctx);
-    }
-
-    /// A step of the wall clock, or a sleep of the machine, is a gap of its own reason where it is long enough for one.
-    fn mind_the_clock(&self) {
-        match self.parts.clock.follow_wall() {
-            Some(Step::Forward(ahead)) => {
-                warn!(?ahead, "the wall clock was set ahead, or the machine slept; following it");
-                for (live, _) in self.channels.values() {
-                    live.channel.write().failed(GapReason::Clock);
-                }
-            }
-            Some(Step::Back(behind)) => {
-                warn!(?behind, "the wall clock was set back; the record's clock goes on and is ahead of it");
-            }
-            None => {}
-        }
     }
 
     /// Sees to it that the next look is made when something is due.
@@ -243,6 +251,10 @@ impl Poller {
 
 impl Actor for Poller {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(MIND_THE_CLOCK_EVERY, |poller, _| poller.parts.mind_the_clock());
+    }
 }
 
 impl Handler<Watch> for Poller {

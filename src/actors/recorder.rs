@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -15,6 +16,7 @@ use super::live::Registry;
 use super::seat::{Obituary, Seat};
 use super::supervisor::Child;
 use crate::domain::event::Recorded;
+use crate::domain::time::Time;
 use crate::history::{Entry, History, HistoryError, MAX_COMMIT_EVENTS, Mark};
 use crate::telemetry::metrics;
 
@@ -64,12 +66,23 @@ pub struct RecorderParts {
     pub mark_every: Duration,
     /// How long the record is kept.
     pub retain: Duration,
+    /// The newest of the record when adsum started.
+    pub newest: Option<Time>,
     /// Who hears of committed events.
     pub committed: Committed,
     /// Who keeps the known states.
     pub keeper: Seat<Keeper>,
     /// Who hears how the history is.
     pub health: Arc<HistoryHealth>,
+}
+
+impl RecorderParts {
+    /// The time by which the record expires. A wall clock that is wrong must not delete it, so this follows no step and
+    /// goes on from the newest of the record: to forget late is harmless.
+    fn expiry(&self) -> Time {
+        let steady = self.clock.steady();
+        self.newest.map_or(steady, |newest| newest.plus(self.clock.running()).min(steady))
+    }
 }
 
 /// Writes the history.
@@ -276,7 +289,7 @@ impl Recorder {
 
     fn expire(&mut self, ctx: &mut Context<Self>) {
         let history = Arc::clone(&self.parts.history);
-        let before = self.parts.clock.now().minus(self.parts.retain);
+        let before = self.parts.expiry().minus(self.parts.retain);
         let work =
             async move { tokio::task::spawn_blocking(move || history.expire(before, EXPIRE_ROWS)).await };
         ctx.spawn(work.into_actor(self).map(|result, _, ctx| {
@@ -302,20 +315,22 @@ fn answer(
 /// What is proven of the channels that are observed now. The floor is chosen so that only few must be named.
 fn mark_of(registry: &Registry) -> Option<Mark> {
     let mut widest = Duration::ZERO;
-    let mut observed = Vec::new();
+    let (mut observed, mut others) = (Vec::new(), Vec::new());
     for live in registry.all() {
         let channel = live.channel.read();
-        // Of a channel in a gap, or not observed yet, a mark says nothing: what it commits next is later than the mark.
         if let Some(run) = channel.run().filter(|_| !channel.in_gap()) {
             widest = widest.max(run.widest);
             observed.push((live.name.clone(), run.last));
+        } else if live.committing.load(Ordering::Relaxed) {
+            // It is about to be observed, at a time that this mark may be later than.
+            others.push((live.name.clone(), None));
         }
     }
     observed.sort_unstable_by_key(|(_, last)| last.earliest);
     let (least, share) = NAMED_IN_MARK;
     let named = (observed.len() / share).max(least).min(observed.len().checked_sub(1)?);
     let floor = observed.get(named)?.1.earliest;
-    let others = observed.into_iter().take(named).map(|(channel, last)| (channel, Some(last))).collect();
+    others.extend(observed.into_iter().take(named).map(|(channel, last)| (channel, Some(last))));
     Some(Mark { floor, others, widest })
 }
 

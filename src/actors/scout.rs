@@ -71,6 +71,7 @@ async fn tell(parts: &ScoutParts, found: Found) {
 async fn discover(parts: &ScoutParts) {
     let asking = &parts.poller;
     asking.pace.turn().await;
+    asking.mind_the_clock();
     let sent = asking.clock.now();
     let global = HereNow { channels: Vec::new(), include_state: false, include_uuids: false, page: None };
     match asking.source.here_now(global).await {
@@ -80,7 +81,10 @@ async fn discover(parts: &ScoutParts) {
             let channels = occupied.filter_map(|listing| ChannelName::new(&listing.channel).ok()).collect();
             tell(parts, Found::Everywhere { moment, channels }).await;
         }
-        Err(trouble) => warn!(what = trouble.what, "channels could not be discovered"),
+        Err(trouble) => {
+            warn!(what = trouble.what, "channels could not be discovered");
+            tell(parts, Found::Nothing { reason: trouble.reason }).await;
+        }
     }
 }
 

@@ -103,9 +103,9 @@ impl Daemon {
             return refused(&error);
         }
         self.client.set_auth_token(config.pubnub.auth_token.as_ref().map(|token| token.value().clone()));
-        if parts::fixed(&config) != parts::fixed(&self.config) {
+        if parts::differ_for_good(&config, &self.config) {
             warn!(
-                "only [watch] and the token are taken while adsum runs; the rest of the change waits for a restart"
+                "what is watched and the PubNub token are taken at once; the rest of the change waits for a restart"
             );
         }
         info!("the configuration was read again");

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
+
 use crate::actors::handle::Settings;
-use crate::config::{Config, Findings};
+use crate::config::{Config, Findings, Secret};
 use crate::domain::plan::Limits;
 use crate::origin::OriginSettings;
 use crate::pubnub::ClientConfig;
@@ -63,11 +65,21 @@ pub(super) fn origin_settings(config: &Config) -> OriginSettings {
     }
 }
 
-/// What cannot change while adsum runs, as text to compare. Secrets are not in it.
-pub(super) fn fixed(config: &Config) -> String {
-    let mut pubnub = config.pubnub.clone();
-    pubnub.auth_token = None;
-    format!("{pubnub:?} {:?} {:?} {:?}", config.history, config.state, config.server.listen)
+/// Whether two configurations differ in what cannot change while adsum runs.
+pub(super) fn differ_for_good(one: &Config, other: &Config) -> bool {
+    let text = |config: &Config| {
+        let mut pubnub = config.pubnub.clone();
+        pubnub.auth_token = None;
+        let (history, state, discover) = (&config.history, &config.state, config.watch.discover_interval);
+        // Secrets are not in this.
+        format!("{pubnub:?} {history:?} {state:?} {:?} {discover:?}", config.server.listen)
+    };
+    let secrets = |config: &Config| {
+        let tokens = config.server.tokens.values().iter();
+        let secrets = tokens.chain(config.pubnub.secret_key.as_ref().map(Secret::value));
+        secrets.map(|secret| secret.expose_secret().to_owned()).collect::<Vec<_>>()
+    };
+    text(one) != text(other) || secrets(one) != secrets(other)
 }
 
 /// How often a secret file is looked at.

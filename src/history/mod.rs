@@ -243,7 +243,7 @@ pub trait History: Send + Sync + 'static {
     /// See [`HistoryError`].
     fn event_ids(&self) -> Result<(EventId, EventId)>;
 
-    /// The latest time of anything that was observed; `None` if nothing was.
+    /// The latest time of anything that was observed or marked; `None` if nothing was.
     ///
     /// # Errors
     /// See [`HistoryError`].

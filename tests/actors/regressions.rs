@@ -206,3 +206,74 @@ async fn the_occupancy_of_a_count_only_channel_is_not_zero_for_a_missing_entry()
     world.pass(12.0).await;
     world.source.change(|s| assert!(s.asked.contains(&vec!["lobby".to_owned()]), "it was asked for alone"));
 }
+
+#[actix::test]
+async fn dormant_channels_that_an_outage_woke_go_back_to_the_discoveries_and_their_gap_says_why() {
+    let world = watching(&["room.*"]).await;
+    world.pass(31.0).await;
+    for n in 0..5 {
+        world.source.join(&format!("room.{n}"), "ada");
+    }
+    world.pass(45.0).await;
+    for n in 0..5 {
+        world.source.leave(&format!("room.{n}"), "ada");
+    }
+    world.pass(120.0).await;
+    let failure = Failure::Service { retry_after: None };
+    world.source.change(|s| s.trouble = Some(trouble(GapReason::Unreachable, failure)));
+    world.pass(200.0).await;
+    let open = world.history.gaps(Some(&channel("room.1")), (None, None), None, 10).unwrap();
+    assert_eq!(open.len(), 1, "it is recorded while it lasts");
+    world.source.change(|s| s.trouble = None);
+    world.pass(120.0).await;
+    let before = world.source.requests();
+    world.pass(3600.0).await;
+    let asked = world.source.requests() - before;
+    assert!(asked <= 121, "{asked} requests in an hour: only discoveries, every 30 s");
+    let gaps = world.adsum.gaps(Some(&channel("room.1")), None, None, None, 10).await.unwrap().items;
+    let gaps: Vec<_> = gaps.iter().map(|(_, gap)| (gap.reason, gap.to.is_some())).collect();
+    assert_eq!(gaps, [(GapReason::Unreachable, true)]);
+    world.adsum.reconfigure(vec![], vec![], settings(&[]).policies).await.unwrap();
+    world.pass(60.0).await;
+    assert!(world.adsum.channels().is_empty(), "the pattern is gone");
+}
+
+#[actix::test]
+async fn a_policy_that_changes_while_a_channel_is_dormant_holds_when_it_wakes() {
+    let world = watching(&["room.*"]).await;
+    world.pass(31.0).await;
+    world.source.join("room.1", "ada");
+    world.pass(45.0).await;
+    world.source.leave("room.1", "ada");
+    world.pass(120.0).await;
+    let mut policies = settings(&[]).policies;
+    policies.default.interval = Duration::from_secs(60);
+    policies.default.gap_after = Duration::from_secs(180);
+    world.adsum.reconfigure(vec![Target::new("room.*").unwrap()], vec![], policies).await.unwrap();
+    world.source.join("room.1", "ada");
+    world.pass(60.0).await;
+    let room = world.adsum.channel(&channel("room.1")).await.unwrap();
+    assert_eq!(room.policy.map(|policy| policy.interval), Some(Duration::from_secs(60)));
+}
+
+#[actix::test]
+async fn a_channel_that_is_being_loaded_when_adsum_stops_is_stopped_and_not_crashed() {
+    let world = watching(&["lobby"]).await;
+    world.pass(12.0).await;
+    world.adsum.watch(Target::new("new").unwrap()).await.unwrap();
+    let world = world.restart(Duration::from_secs(10)).await;
+    let gaps = world.adsum.gaps(None, None, None, None, 10).await.unwrap();
+    assert!(gaps.items.iter().all(|(_, gap)| gap.reason == GapReason::Stopped), "{:?}", gaps.items);
+}
+
+#[actix::test]
+async fn a_leave_that_is_seen_just_before_adsum_stops_is_committed() {
+    let world = watching(&["lobby"]).await;
+    world.source.join("lobby", "ada");
+    world.pass(12.0).await;
+    world.source.leave("lobby", "ada");
+    world.pass(5.001).await;
+    let world = world.restart(Duration::from_secs(1)).await;
+    world.pass(12.0).await;
+    assert_eq!(world.events().await, ["join ada", "leave ada"]);
+}

@@ -157,3 +157,16 @@ fn a_channel_that_was_never_observed_is_in_a_gap_from_its_beginning_after_a_cras
     assert_eq!(kept.open_gaps, [Gap::open(time(7), GapReason::Crashed)]);
     assert_eq!((kept.began, kept.run), (time(7), None));
 }
+
+#[test]
+fn the_newest_of_the_record_is_what_the_last_mark_proves() {
+    let (_folder, history) = fresh();
+    assert_eq!(history.newest().unwrap(), None);
+    history.begin(&[lobby()], time(0)).unwrap();
+    history.commit(&[arrival(&lobby(), &ada(), 1)]).unwrap();
+    assert!(history.newest().unwrap().unwrap() < time(3_600_000_000));
+    history.mark(&Mark { floor: time(3_600_000_000), ..Mark::default() }).unwrap();
+    assert_eq!(history.newest().unwrap(), Some(time(3_600_000_000)));
+    history.recover().unwrap();
+    assert_eq!(history.newest().unwrap(), Some(time(3_600_000_000)));
+}

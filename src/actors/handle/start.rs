@@ -86,7 +86,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
     let (targets, groups) = (settings.targets, settings.groups.clone());
     let now = parts.clock.now();
     let watchlist = tokio::task::spawn_blocking(move || recover(&*history, targets, &groups, now)).await;
-    let watchlist = watchlist.map_err(|_| StartError::Interrupted)??;
+    let (watchlist, newest) = watchlist.map_err(|_| StartError::Interrupted)??;
     let registry = Registry::default();
     let discovered = LastDiscovery::default();
     let committed = broadcast::Sender::new(COMMITS_KEPT);
@@ -98,6 +98,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         clock: parts.clock.clone(),
         mark_every: settings.mark_every,
         retain: settings.retain,
+        newest,
         committed: committed.clone(),
         keeper: Seat::default(),
         health: Arc::clone(&health),
@@ -107,6 +108,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         pace: Pace::per_second(settings.max_requests_per_second),
         clock: parts.clock.clone(),
         limits: settings.limits,
+        registry: registry.clone(),
     };
     let supervisor = Supervisor::new(SupervisorParts {
         policies: settings.policies,
@@ -136,13 +138,13 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
 }
 
 /// Notices a crash, reads what the API had watched, takes up again what patterns had found, and ends the watches that
-/// nobody wants any more.
+/// nobody wants any more. Gives the newest of the record too.
 fn recover(
     history: &dyn History,
     configured: Vec<Target>,
     groups: &[GroupName],
     now: Time,
-) -> Result<Watchlist, StartError> {
+) -> Result<(Watchlist, Option<Time>), StartError> {
     let crashed = history.recover()?;
     if crashed > 0 {
         info!(channels = crashed, "adsum ended without stopping; the gap is recorded as crashed");
@@ -159,5 +161,5 @@ fn recover(
     if groups.is_empty() {
         end_unwanted(history, |channel| watchlist.wants(channel), now)?;
     }
-    Ok(watchlist)
+    Ok((watchlist, history.newest()?))
 }

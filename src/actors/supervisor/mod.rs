@@ -6,6 +6,7 @@ mod place;
 mod stop;
 mod watching;
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use futures_util::stream;
 use hashbrown::{HashMap, HashSet};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::error;
 
@@ -94,6 +95,8 @@ pub struct Supervisor {
     /// Groups that were not listed yet since adsum started.
     unlisted: HashSet<GroupName>,
     stopping: bool,
+    /// Who waits for channels that were being loaded when adsum was to stop.
+    stopping_loads: RefCell<HashMap<ChannelName, oneshot::Sender<()>>>,
 }
 
 impl Supervisor {
@@ -110,6 +113,7 @@ impl Supervisor {
             heard: Some(heard),
             died: VecDeque::new(),
             unlisted,
+            stopping_loads: RefCell::default(),
             stopping: false,
             parts,
         }

@@ -15,17 +15,23 @@ use super::{Child, Supervisor};
 use crate::actors::channel::ChannelActor;
 use crate::actors::live::{Counters, Live};
 use crate::actors::poller::Watch;
-use crate::domain::channel::Channel;
+use crate::actors::recorder::{Recorder, record};
+use crate::actors::seat::Seat;
+use crate::domain::channel::{Changes, Channel};
 use crate::domain::gap::GapReason;
 use crate::domain::names::ChannelName;
 use crate::domain::observation::Observation;
 use crate::domain::time::Moment;
+use crate::history::Entry;
 
 /// A channel that cannot be loaded is tried again after so long.
 const LOAD_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// A discovered channel that nobody has come to for so long is forgotten: it is unwatched until it is discovered again.
 const DORMANT_FOR: Duration = Duration::from_secs(86_400);
+
+/// So many channels may be dormant; what empties beyond is unwatched until it is discovered again.
+const MAX_DORMANT: usize = 100_000;
 
 /// A dormant channel is in a gap after so many intervals without a good discovery.
 const DISCOVERIES: u32 = 3;
@@ -91,15 +97,36 @@ impl Supervisor {
 
     /// Leaves channels in which nobody is to the discoveries.
     pub(super) fn retire(&mut self, names: Vec<ChannelName>, ctx: &mut Context<Self>) {
-        let mut ends = Vec::new();
+        let dormant = self.channels.values().filter(|place| matches!(place, Place::Dormant { .. })).count();
+        let (mut ends, mut too_many) = (Vec::new(), Vec::new());
         for name in names {
-            if let Some(Place::Watched(actor)) = self.channels.get(&name) {
+            if dormant + ends.len() >= MAX_DORMANT {
+                too_many.push(name);
+            } else if let Some(Place::Watched(actor)) = self.channels.get(&name) {
                 let actor = actor.clone();
                 ends.push(end(actor.clone(), None));
                 self.channels.insert(name, Place::Ending { actor, dormant: true });
             }
         }
         spawn_all(ends, self, ctx);
+        self.let_go(too_many, ctx);
+    }
+
+    /// A discovery failed: that is why dormant channels are not observed. Their gaps are recorded as they open.
+    pub(super) fn blind_dormant(&mut self, reason: GapReason, ctx: &mut Context<Self>) {
+        let now = self.clock().now();
+        let mut gaps = Vec::new();
+        for (name, place) in &self.channels {
+            let (Place::Dormant { .. }, Some(live)) = (place, self.parts.registry.get(name)) else {
+                continue;
+            };
+            live.channel.write().failed(reason);
+            let overdue = live.channel.read().overdue(now);
+            if let Some(changes) = overdue {
+                gaps.push(record_gaps(self.recorder.clone(), live, changes));
+            }
+        }
+        spawn_all(gaps, self, ctx);
     }
 
     /// A discovery did not list them: nobody is in the dormant channels. One that must be recorded (a gap has opened
@@ -132,6 +159,11 @@ impl Supervisor {
             if since.elapsed() > DORMANT_FOR {
                 forget.push(name.clone());
             }
+        }
+        wake.retain(|name| !forget.contains(name));
+        for name in &wake {
+            // The next discovery retires it again.
+            self.parts.watchlist.take_up(name);
         }
         let woken: Vec<_> = wake.iter().filter_map(|name| self.wake(name)).collect();
         self.poll(woken, ctx);
@@ -172,6 +204,10 @@ impl Supervisor {
         let load = async move { flatten(tokio::task::spawn_blocking(work).await) };
         ctx.spawn(load.into_actor(self).map(move |loaded, supervisor, ctx| {
             let (loaded, failed) = loaded.unwrap_or_else(|error| (Vec::new(), Some((error, names))));
+            if supervisor.stopping {
+                supervisor.stop_loaded(&loaded, ctx);
+                return supervisor.give_up(failed.iter().flat_map(|(_, names)| names));
+            }
             supervisor.loaded(loaded, ctx);
             if let Some((error, names)) = failed {
                 let channels = names.len();
@@ -181,10 +217,26 @@ impl Supervisor {
         }));
     }
 
-    fn loaded(&mut self, channels: Vec<(ChannelName, Channel)>, ctx: &mut Context<Self>) {
-        if self.stopping {
-            return;
+    /// Whoever waits for these to be stopped waits in vain: they could not be loaded.
+    fn give_up<'a>(&self, names: impl Iterator<Item = &'a ChannelName>) {
+        for name in names {
+            self.stopping_loads.borrow_mut().remove(name);
         }
+    }
+
+    /// Channels that were loaded while adsum stops have no actor any more.
+    fn stop_loaded(&self, channels: &[(ChannelName, Channel)], ctx: &mut Context<Self>) {
+        for (name, channel) in channels {
+            let (stop, done) = (self.record_stop(channel), self.stopping_loads.borrow_mut().remove(name));
+            let stop = async move {
+                stop.await;
+                done.map(|done| done.send(()))
+            };
+            ctx.spawn(stop.into_actor(self).map(|_, _, _| ()));
+        }
+    }
+
+    fn loaded(&mut self, channels: Vec<(ChannelName, Channel)>, ctx: &mut Context<Self>) {
         let mut watched = Vec::with_capacity(channels.len());
         let mut unwanted = Vec::new();
         for (name, mut channel) in channels {
@@ -193,6 +245,7 @@ impl Supervisor {
             let live = Arc::new(Live {
                 policy: policy.into(),
                 channel: channel.into(),
+                committing: false.into(),
                 polls: Counters::default(),
                 name: name.clone(),
             });
@@ -209,6 +262,10 @@ impl Supervisor {
     /// Starts an actor again for a dormant channel.
     fn wake(&mut self, name: &ChannelName) -> Option<(Arc<Live>, Addr<ChannelActor>)> {
         let live = self.parts.registry.get(name)?;
+        // The configuration may have been read again meanwhile.
+        let policy = self.parts.policies.of(name);
+        *live.policy.write() = policy;
+        live.channel.write().gap_after = policy.gap_after;
         Some(self.start(live))
     }
 
@@ -229,6 +286,14 @@ impl Supervisor {
             };
             ctx.spawn(told.into_actor(self));
         }
+    }
+}
+
+/// Has the gaps of a channel without an actor recorded. If they cannot be, the next failure tries again.
+async fn record_gaps(recorder: Seat<Recorder>, live: Arc<Live>, changes: Changes) {
+    let gaps = changes.gaps.clone();
+    if record(&recorder, Entry { channel: live.name.clone(), changes }).await.is_ok() {
+        live.channel.write().take_gaps(&gaps);
     }
 }
 

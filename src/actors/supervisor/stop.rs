@@ -13,6 +13,7 @@ use super::place::Place;
 use crate::actors::channel::{ChannelActor, End};
 use crate::actors::poller::Halt;
 use crate::actors::recorder::record;
+use crate::domain::channel::Channel;
 use crate::domain::gap::GapReason;
 use crate::domain::names::ChannelName;
 use crate::history::Entry;
@@ -31,6 +32,15 @@ pub(super) async fn end(channel: Addr<ChannelActor>, gap: Option<GapReason>) {
 }
 
 impl Supervisor {
+    /// Records that a channel without an actor is stopped. What is not recorded is told as after a crash.
+    pub(super) fn record_stop(&self, channel: &Channel) -> impl Future<Output = ()> + use<> {
+        let changes = channel.stop(self.clock().now(), GapReason::Stopped);
+        let (recorder, channel) = (self.recorder.clone(), channel.name.clone());
+        async move {
+            let _ = record(&recorder, Entry { channel, changes }).await;
+        }
+    }
+
     /// What must happen to a channel before adsum ends.
     fn stop(&self, name: &ChannelName, place: &Place) -> Option<LocalBoxFuture<'static, ()>> {
         match place {
@@ -40,15 +50,15 @@ impl Supervisor {
             }
             Place::Dormant { .. } => {
                 let live = self.parts.registry.get(name)?;
-                let changes = live.channel.read().stop(self.clock().now(), GapReason::Stopped);
-                let (recorder, channel) = (self.recorder.clone(), name.clone());
-                // What is not recorded is told as after a crash.
-                let stop = async move {
-                    let _ = record(&recorder, Entry { channel, changes }).await;
-                };
+                let stop = self.record_stop(&live.channel.read());
                 Some(stop.boxed_local())
             }
-            Place::Loading => None,
+            // The history may have begun it by now: it is stopped when that is known.
+            Place::Loading => {
+                let (done, stopped) = oneshot::channel();
+                self.stopping_loads.borrow_mut().insert(name.clone(), done);
+                Some(async move { drop(stopped.await) }.boxed_local())
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ use super::loading::{end_unwanted, flatten};
 use super::place::Place;
 use crate::actors::live::Discovery;
 use crate::actors::watchlist::Difference;
+use crate::domain::gap::GapReason;
 use crate::domain::names::{ChannelName, GroupName};
 use crate::domain::time::Moment;
 use crate::domain::watch::{Policies, Target};
@@ -26,6 +27,11 @@ pub enum Found {
         moment: Moment,
         /// All of them.
         channels: Vec<ChannelName>,
+    },
+    /// No answer.
+    Nothing {
+        /// Why.
+        reason: GapReason,
     },
     /// A group's channels.
     InGroup {
@@ -65,6 +71,9 @@ pub struct GetTargets;
 
 impl Supervisor {
     fn follow(&mut self, difference: Difference, ctx: &mut Context<Self>) {
+        if self.stopping {
+            return;
+        }
         self.patterns.store(self.parts.watchlist.has_patterns(), Ordering::Relaxed);
         self.want(difference.begin, ctx);
         self.let_go(difference.end, ctx);
@@ -120,7 +129,11 @@ impl Handler<Found> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, found: Found, ctx: &mut Self::Context) {
+        if self.stopping {
+            return;
+        }
         match found {
+            Found::Nothing { reason } => self.blind_dormant(reason, ctx),
             Found::Everywhere { moment, channels } => self.discovered(moment, channels, ctx),
             Found::InGroup { group, channels } => self.listed(&group, &channels, ctx),
         }

@@ -133,7 +133,12 @@ pub(super) fn gaps(
 
 /// See [`crate::history::History::newest`]. A channel's last run is found by its key, so this looks at one row a channel.
 pub(super) fn newest(tx: &Transaction<'_>) -> Result<Option<Time>> {
-    let sql = "SELECT max((SELECT last_latest FROM runs WHERE channel_id = c.id ORDER BY first_latest DESC LIMIT 1)) \
-               FROM channels c";
+    let sql = "SELECT max(at) FROM ( \
+                   SELECT max((SELECT last_latest FROM runs WHERE channel_id = c.id \
+                               ORDER BY first_latest DESC LIMIT 1)) AS at FROM channels c \
+                   UNION ALL SELECT max(complete_latest) FROM channels \
+                   UNION ALL SELECT max(began) FROM gaps \
+                   UNION ALL SELECT max(floor) FROM mark \
+                   UNION ALL SELECT max(latest) FROM mark_others)";
     Ok(tx.query_row(sql, [], |row| row.get(0))?)
 }
