@@ -22,7 +22,7 @@ lint:
 	$(CARGO) clippy --all-targets -- -D warnings
 
 bench:
-	$(CARGO) bench
+	$(CARGO) bench --bench '*'
 
 # PubNub's own SDKs, pinned, into target/sdk.
 sdk:
