@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 
 use super::poller::PollerParts;
-use super::source::{HereNow, Listing, Trouble, bad_answer};
+use super::source::{HereNow, Listing, Trouble, bad_answer, counted};
 use crate::domain::names::ChannelName;
 use crate::domain::observation::Observation;
 use crate::domain::pages::{PAGE, PageSeen, Pages};
@@ -50,7 +50,7 @@ async fn one(parts: &PollerParts, ask: &Ask, offset: Option<usize>) -> Result<An
     };
     parts.mind_the_clock();
     let sent = parts.clock.now();
-    match parts.source.here_now(request).await {
+    match counted(parts.source.here_now(request).await) {
         Ok(listings) => Ok(Answer { sent, received: parts.clock.now(), listings }),
         Err(trouble) => Err((sent, trouble)),
     }

@@ -160,14 +160,12 @@ impl Poller {
     fn take(&mut self, report: Report) {
         match report.result {
             Ok(seen) => {
-                metrics::request("ok");
                 self.plan.key_works();
                 for (name, observation) in seen {
                     self.seen(&name, observation, &report.ask, (report.sent, report.received));
                 }
             }
             Err(trouble) => {
-                metrics::request(trouble.reason.as_str());
                 self.failed(&report.ask, &trouble);
             }
         }

@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::poller::PollerParts;
 use super::seat::Obituary;
-use super::source::HereNow;
+use super::source::{HereNow, counted};
 use super::supervisor::{Child, Found, Supervisor};
 use crate::domain::names::{ChannelName, GroupName};
 use crate::domain::time::Moment;
@@ -74,7 +74,7 @@ async fn discover(parts: &ScoutParts) {
     asking.mind_the_clock();
     let sent = asking.clock.now();
     let global = HereNow { channels: Vec::new(), include_state: false, include_uuids: false, page: None };
-    match asking.source.here_now(global).await {
+    match counted(asking.source.here_now(global).await) {
         Ok(listings) => {
             let moment = Moment::of_request(sent, asking.clock.now(), asking.limits.cache_ttl);
             let occupied = listings.iter().filter(|listing| listing.occupancy > 0);
@@ -91,7 +91,7 @@ async fn discover(parts: &ScoutParts) {
 async fn resolve(parts: &ScoutParts, group: &GroupName) {
     let asking = &parts.poller;
     asking.pace.turn().await;
-    match asking.source.channels_of(group).await {
+    match counted(asking.source.channels_of(group).await) {
         Ok(names) => {
             let channels = names.iter().filter_map(|name| ChannelName::new(name).ok()).collect();
             tell(parts, Found::InGroup { group: group.clone(), channels }).await;

@@ -9,6 +9,7 @@ use crate::domain::observation::Occupant;
 use crate::domain::plan::Failure;
 use crate::domain::state::{Shown, State};
 use crate::pubnub::{Client, Error, HereNowChannel, HereNowOccupant};
+use crate::telemetry::metrics;
 
 /// One here-now request. Without channels it is global.
 #[derive(Clone, Debug)]
@@ -43,6 +44,12 @@ pub struct Trouble {
     pub failure: Failure,
     /// What happened, for the log.
     pub what: String,
+}
+
+/// Counts a request by what came of it.
+pub(super) fn counted<T>(answer: Result<T, Trouble>) -> Result<T, Trouble> {
+    metrics::request(answer.as_ref().map_or_else(|trouble| trouble.reason.as_str(), |_| "ok"));
+    answer
 }
 
 /// A service that can say who is here now.
