@@ -4,11 +4,15 @@ use std::future::Future;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use futures_util::FutureExt as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::warn;
 
 /// An orderly stop may take so long.
 const STOP_WITHIN: Duration = Duration::from_secs(4);
+
+/// A signal that is sent to a process and to its group arrives twice; within so long it is one.
+const SAME_SIGNAL: Duration = Duration::from_millis(500);
 
 /// The signals a command listens to, from the moment this is made on: none is missed between two waits.
 pub struct Signals {
@@ -48,6 +52,14 @@ impl Signals {
         }
     }
 
+    /// Waits for a second signal.
+    async fn again(&mut self) {
+        tokio::time::sleep(SAME_SIGNAL).await;
+        // Whatever came until now belongs to the first.
+        let _ = self.stop().now_or_never();
+        self.stop().await;
+    }
+
     /// Carries out an orderly stop.
     ///
     /// # Errors
@@ -56,7 +68,7 @@ impl Signals {
         tokio::select! {
             () = orderly => Ok(()),
             () = tokio::time::sleep(STOP_WITHIN) => bail!("the stop took longer than {STOP_WITHIN:?}"),
-            () = self.stop() => {
+            () = self.again() => {
                 warn!("stopped at once");
                 bail!("a second signal forced the end");
             }

@@ -68,6 +68,15 @@ async fn a_data_folder_in_use_is_refused_by_name_and_left_alone() {
 }
 
 #[tokio::test]
+async fn a_signal_that_arrives_twice_at_once_is_one() {
+    // As when it is sent to a process and to its group: it must not force an end that is told as a crash.
+    let folder = tempfile::tempdir().unwrap();
+    let (mut daemon, _) = serving(folder.path(), &of_nowhere()).await;
+    daemon.terminate();
+    stop(&mut daemon);
+}
+
+#[tokio::test]
 async fn a_killed_daemons_folder_is_free_at_once() {
     let folder = tempfile::tempdir().unwrap();
     serving(folder.path(), &of_nowhere()).await.0.kill();
