@@ -13,12 +13,13 @@ use crate::origin::Origin;
 /// # Errors
 /// It cannot listen, or fails.
 pub async fn origin(config: Config) -> anyhow::Result<()> {
+    // Before anybody is told that it runs, so that whoever stops it at once stops it in order.
+    let mut signals = Signals::listen()?;
     let listen = config.origin.listen;
     let origin = Origin::bind(parts::origin_settings(&config))
         .with_context(|| format!("cannot listen on {listen}"))?;
     println!("origin: http://{}", origin.local_addr());
     let handle = origin.handle();
-    let mut signals = Signals::listen()?;
     let mut running = tokio::task::spawn_local(origin.run());
     tokio::select! {
         ended = &mut running => return Ok(ended??),
