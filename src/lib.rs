@@ -11,6 +11,7 @@
 //! - [`actors`]: the moving parts: supervisor, channel, poller, recorder, state keeper.
 //! - [`api`]: the record over HTTP.
 //! - [`cli`]: the commands.
+//! - [`app`]: the composition root, from a configuration to running parts.
 //! - [`config`]: layered configuration, refused as a whole when any of it is wrong.
 //! - [`telemetry`]: logs, and every metric's name.
 

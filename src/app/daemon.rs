@@ -118,7 +118,8 @@ impl Daemon {
             Ok(config) => {
                 self.client
                     .set_auth_token(config.pubnub.auth_token.as_ref().map(|token| token.value().clone()));
-                self.config = config;
+                // Only what was taken: a SIGHUP must still find what waits for a restart.
+                self.config.pubnub.auth_token = config.pubnub.auth_token;
             }
             Err(error) => warn!(%error, "the secrets stay as they are"),
         }
