@@ -1,7 +1,9 @@
-//! The HTTP side: one GET, its answer read in bounded pieces.
+//! How requests travel: a port, and HTTP behind it: one GET, its answer read in bounded pieces.
 
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Response, Url};
 
@@ -11,10 +13,25 @@ use super::error::Error;
 pub(super) const MAX_ERROR_BODY: usize = 256 * 1024;
 
 /// One answer, not yet understood.
-pub(super) struct Answer {
-    pub(super) http_status: u16,
-    pub(super) retry_after: Option<Duration>,
-    pub(super) body: Vec<u8>,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub http_status: u16,
+    /// What the `Retry-After` header asks for.
+    pub retry_after: Option<Duration>,
+    /// The body, unpacked.
+    pub body: Vec<u8>,
+}
+
+/// Sends requests to one origin. [`Client::new`](super::Client::new) uses HTTP;
+/// [`Client::with_transport`](super::Client::with_transport) takes another.
+pub trait Transport: Send + Sync {
+    /// Sends one GET. `uri` is the path and the query, exactly as signed; `now` is Unix seconds, for a `Retry-After` that
+    /// names a date.
+    ///
+    /// An implementation bounds how long it takes and how much it reads: [`Error::Timeout`], [`Error::TooLarge`]. No
+    /// answer is [`Error::Unreachable`], one that breaks off [`Error::BadAnswer`].
+    fn get<'a>(&'a self, uri: &'a str, now: u64) -> BoxFuture<'a, Result<Answer, Error>>;
 }
 
 impl Answer {
@@ -23,8 +40,8 @@ impl Answer {
     }
 }
 
-/// Sends GETs to one origin.
-pub(super) struct Transport {
+/// HTTP to one origin.
+pub(super) struct Http {
     http: reqwest::Client,
     /// Scheme, host and port, without a trailing slash.
     origin: String,
@@ -32,7 +49,13 @@ pub(super) struct Transport {
     max_answer: usize,
 }
 
-impl Transport {
+impl Transport for Http {
+    fn get<'a>(&'a self, uri: &'a str, now: u64) -> BoxFuture<'a, Result<Answer, Error>> {
+        self.get(uri, now).boxed()
+    }
+}
+
+impl Http {
     /// The error says why HTTP or TLS cannot be set up.
     pub(super) fn new(origin: String, timeout: Duration, max_answer: usize) -> Result<Self, String> {
         let mut http = reqwest::Client::builder()
@@ -48,8 +71,7 @@ impl Transport {
         Ok(Self { http, origin, timeout, max_answer })
     }
 
-    /// Sends one GET; `now` is Unix seconds, for a `Retry-After` that names a date.
-    pub(super) async fn get(&self, uri: &str, now: u64) -> Result<Answer, Error> {
+    async fn get(&self, uri: &str, now: u64) -> Result<Answer, Error> {
         let url = self.url(uri)?;
         let mut response = self.http.get(url).send().await.map_err(|error| self.no_answer(error))?;
         let http_status = response.status().as_u16();
@@ -163,7 +185,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_uri_with_any_name_is_sent_as_it_is(name in ".{1,20}", in_query in any::<bool>()) {
-            let transport = Transport::new("http://127.0.0.1:1".into(), Duration::from_secs(1), 1).unwrap();
+            let transport = Http::new("http://127.0.0.1:1".into(), Duration::from_secs(1), 1).unwrap();
             let name = crate::pubnub::names::encode(&name);
             let uri = if in_query { format!("/a?b={name}") } else { format!("/a/x{name}/c?") };
             prop_assert!(transport.url(&uri).is_ok(), "{}", uri);
@@ -172,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_uri_that_a_parser_would_tidy_up_is_refused() {
-        let transport = Transport::new("http://127.0.0.1:1".into(), Duration::from_secs(1), 1).unwrap();
+        let transport = Http::new("http://127.0.0.1:1".into(), Duration::from_secs(1), 1).unwrap();
         for uri in ["/a/../b?q", "/a/%2e%2E?q", "/a/.?q", "/a\\b?q", "/a b?q", "/a?q#f", "/a"] {
             assert!(matches!(transport.url(uri), Err(Error::InvalidRequest { .. })), "{uri}");
         }
