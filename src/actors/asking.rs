@@ -48,10 +48,11 @@ async fn one(parts: &PollerParts, ask: &Ask, offset: Option<usize>) -> Result<An
         include_uuids: ask.include_uuids,
         page,
     };
-    parts.mind_the_clock();
-    let sent = parts.clock.now();
-    match counted(parts.source.here_now(request).await) {
-        Ok(listings) => Ok(Answer { sent, received: parts.clock.now(), listings }),
+    let sent = parts.stamp();
+    let answer = counted(parts.source.here_now(request).await);
+    let received = parts.stamp();
+    match answer {
+        Ok(listings) => Ok(Answer { sent, received, listings }),
         Err(trouble) => Err((sent, trouble)),
     }
 }
@@ -63,7 +64,7 @@ fn number(count: usize) -> u32 {
 
 /// What the answer says of each channel asked for.
 fn graded(ask: &Ask, answer: Answer, parts: &PollerParts) -> Result<Vec<Seen>, Trouble> {
-    let moment = Moment::of_request(answer.sent, answer.received, parts.limits.cache_ttl);
+    let moment = parts.moment(answer.sent, answer.received);
     let mut listings: HashMap<String, Listing> =
         answer.listings.into_iter().map(|listing| (listing.channel.clone(), listing)).collect();
     let seen = |name: &ChannelName| {
@@ -87,7 +88,7 @@ fn observation(ask: &Ask, moment: Moment, listing: Listing) -> Result<Observatio
 async fn pages(parts: &PollerParts, ask: &Ask, first: Answer) -> (Time, Time, Result<Vec<Seen>, Trouble>) {
     let (sent, mut received) = (first.sent, first.received);
     let page = |answer: Answer| {
-        let moment = Moment::of_request(answer.sent, answer.received, parts.limits.cache_ttl);
+        let moment = parts.moment(answer.sent, answer.received);
         let listing = answer.listings.into_iter().next();
         let listing = listing.ok_or_else(|| bad_answer("a page without its channel".to_owned()))?;
         let listed = listing.listed.unwrap_or_default();

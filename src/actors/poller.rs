@@ -54,10 +54,20 @@ pub struct PollerParts {
 }
 
 impl PollerParts {
-    /// Follows the wall clock. A step of it, or a sleep of the machine, is a gap of its own reason where it is long enough
-    /// for one. To be called before a request is sent, so that no answer is stamped with a time that has passed.
-    pub fn mind_the_clock(&self) {
-        match self.clock.follow_wall() {
+    /// The time, for a request or an answer. A step of the wall clock before it, or a sleep of the machine, is a gap of its
+    /// own reason where it is long enough for one.
+    pub fn stamp(&self) -> Time {
+        self.mind_the_clock();
+        self.clock.now()
+    }
+
+    /// When the answer to a request was true.
+    pub fn moment(&self, sent: Time, received: Time) -> Moment {
+        Moment { earliest: self.clock.before(sent, self.limits.cache_ttl), latest: received }
+    }
+
+    fn mind_the_clock(&self) {
+        match self.clock.step() {
             Some(Step::Forward(ahead)) => {
                 warn!(?ahead, "the wall clock was set ahead, or the machine slept; following it");
                 for live in self.registry.all() {
@@ -127,8 +137,7 @@ impl Poller {
     /// Makes the requests that are due.
     fn look(&mut self, ctx: &mut Context<Self>) {
         self.tick = None;
-        self.parts.mind_the_clock();
-        for ask in self.plan.due(self.parts.clock.now()) {
+        for ask in self.plan.due(self.parts.stamp()) {
             let parts = self.parts.clone();
             let under_way = Arc::clone(&self.under_way);
             let request = async move {
@@ -184,7 +193,7 @@ impl Poller {
             Some(seen) => seen,
             // A channel that is missing is taken as empty, but that ends nothing: only an explicit count of 0 does.
             None if live.channel.read().is_vacant() => {
-                Observation::of_nobody(Moment::of_request(sent, received, cache_ttl))
+                Observation::of_nobody(self.parts.moment(sent, received))
             }
             None => return self.plan.ask_alone(name, received.plus(cache_ttl)),
         };

@@ -13,7 +13,6 @@ use super::seat::Obituary;
 use super::source::{HereNow, counted};
 use super::supervisor::{Child, Found, Supervisor};
 use crate::domain::names::{ChannelName, GroupName};
-use crate::domain::time::Moment;
 
 /// Groups whose channels are watched; a configuration that is read again may change them.
 pub type Groups = Arc<RwLock<Vec<GroupName>>>;
@@ -71,12 +70,13 @@ async fn tell(parts: &ScoutParts, found: Found) {
 async fn discover(parts: &ScoutParts) {
     let asking = &parts.poller;
     asking.pace.turn().await;
-    asking.mind_the_clock();
-    let sent = asking.clock.now();
+    let sent = asking.stamp();
     let global = HereNow { channels: Vec::new(), include_state: false, include_uuids: false, page: None };
-    match counted(asking.source.here_now(global).await) {
+    let answer = counted(asking.source.here_now(global).await);
+    let received = asking.stamp();
+    match answer {
         Ok(listings) => {
-            let moment = Moment::of_request(sent, asking.clock.now(), asking.limits.cache_ttl);
+            let moment = asking.moment(sent, received);
             let occupied = listings.iter().filter(|listing| listing.occupancy > 0);
             let channels = occupied.filter_map(|listing| ChannelName::new(&listing.channel).ok()).collect();
             tell(parts, Found::Everywhere { moment, channels }).await;

@@ -101,7 +101,7 @@ pub struct Moment {
 
 impl Moment {
     /// Of a request sent at `sent`, whose answer had arrived at `received`, from a service that answers from a cache
-    /// for at most `cache_ttl`.
+    /// for at most `cache_ttl`, by a clock that was not set meanwhile.
     pub fn of_request(sent: Time, received: Time, cache_ttl: Duration) -> Self {
         Self { earliest: sent.minus(cache_ttl), latest: received.max(sent) }
     }

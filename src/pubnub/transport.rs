@@ -42,7 +42,7 @@ impl Answer {
 
 /// HTTP to one origin.
 pub(super) struct Http {
-    http: reqwest::Client,
+    client: reqwest::Client,
     /// Scheme, host and port, without a trailing slash.
     origin: String,
     timeout: Duration,
@@ -67,13 +67,13 @@ impl Http {
             // Otherwise a system without certificates, such as a bare container, could not even talk to itself.
             http = http.tls_certs_only([]);
         }
-        let http = http.build().map_err(causes)?;
-        Ok(Self { http, origin, timeout, max_answer })
+        let client = http.build().map_err(causes)?;
+        Ok(Self { client, origin, timeout, max_answer })
     }
 
     async fn get(&self, uri: &str, now: u64) -> Result<Answer, Error> {
         let url = self.url(uri)?;
-        let mut response = self.http.get(url).send().await.map_err(|error| self.no_answer(error))?;
+        let mut response = self.client.get(url).send().await.map_err(|error| self.no_answer(error))?;
         let http_status = response.status().as_u16();
         let retry_after = retry_after(response.headers(), now);
         let body = if response.status().is_success() {
