@@ -10,9 +10,12 @@ use tracing::warn;
 
 use super::poller::PollerParts;
 use super::seat::Obituary;
-use super::source::{HereNow, counted};
+use super::source::{HereNow, Trouble, bad_answer, counted};
 use super::supervisor::{Child, Found, Supervisor};
 use crate::domain::names::{ChannelName, GroupName};
+
+/// The most channels that a group may list; `PubNub` allows 2,000 (PROTOCOL.md 1.6).
+pub const MAX_IN_GROUP: usize = 10_000;
 
 /// Groups whose channels are watched; a configuration that is read again may change them.
 pub type Groups = Arc<RwLock<Vec<GroupName>>>;
@@ -91,13 +94,20 @@ async fn discover(parts: &ScoutParts) {
 async fn resolve(parts: &ScoutParts, group: &GroupName) {
     let asking = &parts.poller;
     asking.pace.turn().await;
-    match counted(asking.source.channels_of(group).await) {
-        Ok(names) => {
-            let channels = names.iter().filter_map(|name| ChannelName::new(name).ok()).collect();
-            tell(parts, Found::InGroup { group: group.clone(), channels }).await;
-        }
-        Err(trouble) => warn!(%group, what = trouble.what, "the channels of a group could not be listed"),
+    let listing = asking.source.channels_of(group).await.and_then(members);
+    match counted(listing) {
+        Ok(channels) => tell(parts, Found::InGroup { group: group.clone(), channels }).await,
+        // What it listed before goes on being watched.
+        Err(trouble) => warn!(?group, what = trouble.what, "the channels of a group could not be listed"),
     }
+}
+
+/// The channels of a listing. Names that are none of a channel's are left out.
+fn members(names: Vec<String>) -> Result<Vec<ChannelName>, Trouble> {
+    if names.len() > MAX_IN_GROUP {
+        return Err(bad_answer(format!("lists {} channels, over the limit of {MAX_IN_GROUP}", names.len())));
+    }
+    Ok(names.iter().filter_map(|name| ChannelName::new(name).ok()).collect())
 }
 
 impl Actor for Scout {

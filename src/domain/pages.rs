@@ -41,7 +41,8 @@ impl Pages {
     /// Where the next page starts; `None` if this was the last, or another would not help.
     pub fn next_offset(&self) -> Option<usize> {
         let more = (self.listed.len() as u64) < self.first.occupancy && self.count < MAX_PAGES;
-        let offset = self.listed.len().checked_sub(1)?;
+        // A page of one user would only be that user again.
+        let offset = self.listed.len().checked_sub(1).filter(|offset| *offset > 0)?;
         (self.steady && more).then_some(offset)
     }
 

@@ -19,6 +19,9 @@ pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// A channel that spoiled an answer is asked for alone until so many of its answers were good.
 pub const ALONE_FOR: u32 = 100;
 
+/// Channels that were asked for together in vain so often are asked for in halves, in case it is the fault of one.
+const TOGETHER: u32 = 3;
+
 /// What bounds one request.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -101,6 +104,8 @@ struct Entry {
     phase: Phase,
     company: Company,
     failures: u32,
+    /// Since when it was asked for in vain.
+    failing: Option<Time>,
     users: usize,
     address: usize,
 }
@@ -119,6 +124,8 @@ pub struct Plan {
     key: Option<(Time, u32)>,
     /// Whether that one is under way.
     probing: bool,
+    /// When the last good answer for any channel had arrived.
+    last_good: Option<Time>,
 }
 
 impl Plan {
@@ -132,6 +139,7 @@ impl Plan {
             slots: HashMap::new(),
             key: None,
             probing: false,
+            last_good: None,
         }
     }
 
@@ -164,6 +172,7 @@ impl Plan {
             phase: Phase::Held,
             company: Company::Most(usize::MAX),
             failures: 0,
+            failing: None,
             users: 0,
             address: address_len(name),
         };
@@ -268,8 +277,7 @@ impl Plan {
         let mut batch = Batch::default();
         for (name, entry) in due {
             let most = match entry.company {
-                Company::Most(most) => most,
-                Company::Alone(_) => {
+                Company::Most(1) | Company::Alone(_) => {
                     asks.push(ask(vec![(*name).clone()], false));
                     continue;
                 }
@@ -277,6 +285,7 @@ impl Plan {
                     asks.push(ask(vec![(*name).clone()], true));
                     continue;
                 }
+                Company::Most(most) => most,
             };
             if !batch.has_room(entry, most, &self.limits) {
                 asks.push(ask(std::mem::take(&mut batch).channels, false));
@@ -303,8 +312,9 @@ impl Plan {
     /// committed (`held`), for [`Plan::release`].
     pub fn answered(&mut self, name: &ChannelName, sent: Time, received: Time, users: usize, held: bool) {
         let cache_ttl = self.limits.cache_ttl;
+        self.last_good = self.last_good.max(Some(received));
         let Some(entry) = self.entries.get_mut(name) else { return };
-        entry.failures = 0;
+        (entry.failures, entry.failing) = (0, None);
         entry.users = users;
         entry.company = match entry.company {
             Company::Alone(more) if more > 1 => Company::Alone(more - 1),
@@ -353,11 +363,16 @@ impl Plan {
     /// A request failed. `chance` (0 to 1) stretches the back-off.
     pub fn failed(&mut self, ask: &Ask, failure: &Failure, now: Time, chance: f64) {
         let probed = std::mem::take(&mut self.probing);
+        for name in &ask.channels {
+            if let Some(entry) = self.entries.get_mut(name) {
+                entry.failing.get_or_insert(now);
+            }
+        }
         match failure {
             Failure::Key { retry_after } => self.key_failed(ask, *retry_after, now, chance),
             // The probe found out nothing.
             Failure::Service { retry_after } if probed => self.key_failed(ask, *retry_after, now, chance),
-            Failure::Service { retry_after } => self.back_off_all(&ask.channels, *retry_after, now, chance),
+            Failure::Service { retry_after } => self.service_failed(ask, *retry_after, now, chance),
             Failure::Answer if ask.channels.len() > 1 => self.halve(ask, now),
             Failure::Answer => self.set_apart(&ask.channels, now, chance),
             Failure::Channels(named) => {
@@ -374,6 +389,28 @@ impl Plan {
         }
     }
 
+    /// The service fails. While it answers for other channels, or once it has failed for these often enough to find out,
+    /// it may be the fault of one channel, and the halves are asked for apart. In an outage nothing is answered, and they
+    /// are halved no further.
+    fn service_failed(&mut self, ask: &Ask, retry_after: Option<Duration>, now: Time, chance: f64) {
+        let many = ask.channels.len() > 1;
+        let entries = || ask.channels.iter().filter_map(|name| self.entries.get(name));
+        let others_work = entries().any(|entry| self.answers_since(entry));
+        let together = entries()
+            .all(|entry| entry.company == Company::Most(usize::MAX) && entry.failures + 1 >= TOGETHER);
+        if many && (others_work || together) {
+            self.halve(ask, now);
+        }
+        if !others_work || retry_after.is_some() || !many {
+            self.back_off_all(&ask.channels, retry_after, now, chance);
+        }
+    }
+
+    /// Whether others got a good answer since this one fails.
+    fn answers_since(&self, entry: &Entry) -> bool {
+        self.last_good.zip(entry.failing).is_some_and(|(good, failing)| good >= failing)
+    }
+
     /// The two halves are asked for at once, each on its own.
     fn halve(&mut self, ask: &Ask, now: Time) {
         let half = Company::Most(ask.channels.len().div_ceil(2));
@@ -385,13 +422,19 @@ impl Plan {
         }
     }
 
-    /// What is bad stands alone.
+    /// What is bad stands alone: for long if others got good answers meanwhile, otherwise (the service may answer rubbish to
+    /// everything) until its first good one.
     fn set_apart(&mut self, names: &[ChannelName], now: Time, chance: f64) {
         for name in names {
-            if let Some(entry) = self.entries.get_mut(name)
-                && entry.company != Company::Paged
-            {
-                entry.company = Company::Alone(ALONE_FOR);
+            let Some(entry) = self.entries.get(name) else { continue };
+            let company = match entry.company {
+                Company::Paged => Company::Paged,
+                _ if self.answers_since(entry) => Company::Alone(ALONE_FOR),
+                Company::Alone(more) => Company::Alone(more),
+                Company::Most(_) => Company::Most(1),
+            };
+            if let Some(entry) = self.entries.get_mut(name) {
+                entry.company = company;
             }
         }
         self.back_off_all(names, None, now, chance);

@@ -46,7 +46,7 @@ fn parse_all(http_status: u16, body: &[u8]) {
     let states = CLIENT.get_state().channels(["a"]);
     errors.extend(understand(&answer, |text| states.parse(text)).err());
     errors.extend(understand(&answer, where_now::parse).err());
-    errors.extend(understand(&answer, channel_groups::parse).err());
+    errors.extend(understand(&answer, |text| channel_groups::parse(text, "g")).err());
     errors.extend(understand(&answer, time::parse).err());
     errors.extend(understand(&answer, heartbeat::acknowledged).err());
     for error in errors {

@@ -6,11 +6,20 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Response, Url};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 
 use super::error::Error;
 
 /// The longest body of an error answer that is read, in bytes; the rest of a longer one is dropped.
 pub(super) const MAX_ERROR_BODY: usize = 256 * 1024;
+
+/// An answer of more bytes than this is a long one.
+const LONG_ANSWER: usize = 1024 * 1024;
+
+/// So many long answers are read at once; others wait, within their time. However many requests are under way, what is
+/// read takes no more memory than these and one short answer each.
+const MAX_LONG_ANSWERS: usize = 4;
 
 /// One answer, not yet understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +56,7 @@ pub(super) struct Http {
     origin: String,
     timeout: Duration,
     max_answer: usize,
+    long_answers: Semaphore,
 }
 
 impl Transport for Http {
@@ -68,16 +78,17 @@ impl Http {
             http = http.tls_certs_only([]);
         }
         let client = http.build().map_err(causes)?;
-        Ok(Self { client, origin, timeout, max_answer })
+        Ok(Self { client, origin, timeout, max_answer, long_answers: Semaphore::new(MAX_LONG_ANSWERS) })
     }
 
     async fn get(&self, uri: &str, now: u64) -> Result<Answer, Error> {
         let url = self.url(uri)?;
+        let until = Instant::now() + self.timeout;
         let mut response = self.client.get(url).send().await.map_err(|error| self.no_answer(error))?;
         let http_status = response.status().as_u16();
         let retry_after = retry_after(response.headers(), now);
         let body = if response.status().is_success() {
-            self.whole_body(&mut response).await?
+            self.whole_body(&mut response, until).await?
         } else {
             beginning_of_body(&mut response).await
         };
@@ -96,16 +107,22 @@ impl Http {
         }
     }
 
-    async fn whole_body(&self, response: &mut Response) -> Result<Vec<u8>, Error> {
+    async fn whole_body(&self, response: &mut Response, until: Instant) -> Result<Vec<u8>, Error> {
         let mut body = Vec::new();
+        let mut long = None;
+        let unfinished = |body: &Vec<u8>| Error::Unfinished { after: self.timeout, received: body.len() };
         loop {
+            if body.len() > LONG_ANSWER && long.is_none() {
+                let turn = timeout_at(until, self.long_answers.acquire()).await;
+                long = Some(turn.map_err(|_| unfinished(&body))?);
+            }
             match response.chunk().await {
                 Ok(Some(chunk)) if chunk.len() > self.max_answer - body.len() => {
                     return Err(Error::TooLarge { limit: self.max_answer });
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 Ok(None) => return Ok(body),
-                Err(error) if error.is_timeout() => return Err(Error::Timeout { after: self.timeout }),
+                Err(error) if error.is_timeout() => return Err(unfinished(&body)),
                 Err(error) => {
                     let what = format!("cut off after {} bytes: {}", body.len(), causes(error));
                     return Err(Error::BadAnswer { what });

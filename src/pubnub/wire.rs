@@ -101,13 +101,13 @@ impl<'de> Deserialize<'de> for HereNowOccupant {
             }
 
             fn visit_str<E: serde::de::Error>(self, id: &str) -> Result<HereNowOccupant, E> {
-                Name::new(id.to_owned()).map(|Name(uuid)| HereNowOccupant { uuid, state: None })
+                Name::new(id.to_owned()).map(|Name(uuid)| HereNowOccupant { uuid, state: None, bare: true })
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<HereNowOccupant, A::Error> {
                 let WithState { uuid: Name(uuid), state } =
                     WithState::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(HereNowOccupant { uuid, state })
+                Ok(HereNowOccupant { uuid, state, bare: false })
             }
         }
 
@@ -142,6 +142,8 @@ pub(super) struct ChannelListBody {
 #[derive(Deserialize)]
 pub(super) struct ChannelListPayload {
     pub(super) channels: Vec<Name>,
+    /// Only in the listing of a group: which it is.
+    pub(super) group: Option<String>,
 }
 
 impl ChannelListBody {

@@ -26,9 +26,9 @@ use crate::flaky::Flaky;
 use crate::plan::{Act, Kind, Plan, SECOND};
 use crate::record::Record;
 use crate::service::{Exchange, Told as Said, World};
+use crate::storage::{Crash, Storage};
 use crate::timeline::{Scale, Timeline};
 use crate::truth::user_id;
-use crate::storage::{Crash, Storage};
 
 /// The daemon refuses to start if the wall clock is further behind the record than this.
 const CLOCK_BEHIND: Duration = Duration::from_secs(5);
@@ -55,6 +55,15 @@ impl Past {
         good.filter_map(move |exchange| {
             let told = exchange.result.as_ref().ok()?.iter().find(|told| told.channel == channel)?;
             Some((exchange, told))
+        })
+    }
+
+    /// Whether the wall clock was set, or the machine slept, in a span.
+    pub(crate) fn was_set(&self, from: i64, to: i64) -> bool {
+        self.world.plan.acts.iter().any(|(at, act)| match act {
+            Act::Sleep(span) => *at <= to && at + span >= from,
+            Act::SetClock(_) => *at <= to && *at >= from,
+            _ => false,
         })
     }
 
@@ -169,12 +178,7 @@ fn settings(plan: &Plan) -> Settings {
         groups: groups.into_iter().collect(),
         policies: Policies { default, rules: vec![count_only] },
         discover_interval: micros(plan.discover_interval),
-        limits: Limits {
-            channels: 100,
-            address: 30_000,
-            users: 20_000,
-            cache_ttl: micros(plan.cache_ttl),
-        },
+        limits: Limits { channels: 100, address: 30_000, users: 20_000, cache_ttl: micros(plan.cache_ttl) },
         max_requests_per_second: 1000.0,
         mark_every: Duration::from_secs(10),
         retain: Duration::from_secs(365 * 86_400),
@@ -282,7 +286,9 @@ impl Lives {
         let timeline = &self.world.timeline;
         match act {
             Act::Stop(_) | Act::Crash(_) => {}
-            Act::CrashAtCommit { after, away } => self.storage.crash_at_commit(Crash { after: *after, away: *away }),
+            Act::CrashAtCommit { after, away } => {
+                self.storage.crash_at_commit(Crash { after: *after, away: *away })
+            }
             Act::Sleep(span) => timeline.suspend(*span),
             Act::SetClock(by) => timeline.set_wall(*by),
             Act::HistoryFails(span) => self.storage.unavailable_until(timeline.now() + span),

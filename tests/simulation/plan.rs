@@ -251,7 +251,12 @@ impl Plan {
     }
 
     /// The fault that an answer about these channels suffers, if one does.
-    pub(crate) fn fault(&self, at: i64, channels: &[String], dice: &mut Dice) -> Option<(Fault, Option<&str>)> {
+    pub(crate) fn fault(
+        &self,
+        at: i64,
+        channels: &[String],
+        dice: &mut Dice,
+    ) -> Option<(Fault, Option<&str>)> {
         let now = self.episodes.iter().filter(|episode| episode.from <= at && at < episode.to);
         let mut concerned =
             now.filter(|episode| episode.channel.as_ref().is_none_or(|name| channels.contains(name)));

@@ -46,7 +46,12 @@ pub(crate) struct Asked {
 }
 
 impl Record {
-    pub(crate) async fn read(adsum: &Adsum, history: &Arc<dyn History>, world: &World, scale: &Scale) -> Self {
+    pub(crate) async fn read(
+        adsum: &Adsum,
+        history: &Arc<dyn History>,
+        world: &World,
+        scale: &Scale,
+    ) -> Self {
         let plan = &world.plan;
         let read_at = world.timeline.now();
         Self {

@@ -12,7 +12,12 @@ pub(crate) struct Request {
 #[derive(Clone, Debug)]
 pub(crate) enum What {
     /// Without channels it is global.
-    HereNow { channels: Vec<String>, state: bool, uuids: bool, page: Option<(usize, usize)> },
+    HereNow {
+        channels: Vec<String>,
+        state: bool,
+        uuids: bool,
+        page: Option<(usize, usize)>,
+    },
     Group,
 }
 

@@ -158,7 +158,8 @@ impl Service {
         }
         let mut listed = cache[&request.url].1.clone();
         for entry in &mut listed {
-            let concerned = fault.is_some_and(|(_, channel)| channel.is_none_or(|name| name == entry.channel));
+            let concerned =
+                fault.is_some_and(|(_, channel)| channel.is_none_or(|name| name == entry.channel));
             let fault = fault.map(|(fault, _)| fault).filter(|_| concerned);
             let still = self.truth.stands_still(&entry.channel, at - 60 * SECOND, at + 60 * SECOND);
             if fault == Some(Fault::Shuffled) && still {
@@ -299,7 +300,9 @@ fn spoiled(body: Value, told: Vec<Told>, fault: Option<Fault>, dice: &mut Dice) 
     match fault {
         Some(Fault::CutShort) => answer.body.truncate(dice.below(answer.body.len())),
         Some(Fault::Malformed) => answer.body.insert(1, b'}'),
-        Some(Fault::Html) => answer.body = b"<!DOCTYPE html><html><body>Sign in to the hotel</body></html>".to_vec(),
+        Some(Fault::Html) => {
+            answer.body = b"<!DOCTYPE html><html><body>Sign in to the hotel</body></html>".to_vec()
+        }
         Some(Fault::NotUtf8) => answer.body.insert(dice.below(answer.body.len()), 0xff),
         _ => return (Ok(answer), Ok(told)),
     }

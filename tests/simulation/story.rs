@@ -19,7 +19,10 @@ pub(crate) fn tell(past: &Past) {
             Err(reason) => reason.as_str().to_owned(),
         };
         let asked = request.channels();
-        lines.push((*received, format!("  life {life}, sent {}: {asked:?} {:?}: {told}", seconds(*sent), request.what)));
+        lines.push((
+            *received,
+            format!("  life {life}, sent {}: {asked:?} {:?}: {told}", seconds(*sent), request.what),
+        ));
     }
     for event in &past.record.events {
         let seen = past.scale.truly(event.window.not_after).unwrap_or(0);

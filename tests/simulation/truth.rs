@@ -87,7 +87,9 @@ impl Truth {
     /// Whether nobody comes to or leaves the channel in a span.
     pub(crate) fn stands_still(&self, channel: &str, from: i64, to: i64) -> bool {
         let inside = |at: i64| from <= at && at <= to;
-        self.of_channel(channel).flat_map(|(_, stays)| stays).all(|stay| !inside(stay.from) && !inside(stay.to))
+        self.of_channel(channel)
+            .flat_map(|(_, stays)| stays)
+            .all(|stay| !inside(stay.from) && !inside(stay.to))
     }
 
     /// The channels in the group.

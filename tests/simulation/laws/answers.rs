@@ -63,7 +63,8 @@ fn justified(past: &Past, asked: &Asked) -> bool {
 /// The last complete list of the channel that had certainly been taken before the moment.
 fn complete_before(past: &Past, asked: &Asked) -> Option<i64> {
     let good = past.good(&asked.channel);
-    let complete = good.filter(|(exchange, told)| told.complete && told.named && exchange.received < asked.at);
+    let complete =
+        good.filter(|(exchange, told)| told.complete && told.named && exchange.received < asked.at);
     complete.map(|(exchange, _)| exchange.received).last()
 }
 

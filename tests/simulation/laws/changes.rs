@@ -46,7 +46,8 @@ pub(super) fn windows_hold_their_changes(past: &Past) -> Vec<String> {
             EventKind::State => (states.entry(who).or_insert(i64::MIN), true),
             EventKind::Present | EventKind::Settled => continue,
         };
-        let inside = |at: &i64| holds(past, event.window, *at) && (*at > *reached || (!again && *at == *reached));
+        let inside =
+            |at: &i64| holds(past, event.window, *at) && (*at > *reached || (!again && *at == *reached));
         match causes(past, event).into_iter().find(inside) {
             Some(at) => *reached = at,
             None => broken.push(format!("nothing after {reached} caused {event:?}")),

@@ -1,7 +1,7 @@
 //! What was asked, and when.
 
 use crate::lives::Past;
-use crate::plan::Act;
+use crate::plan::{Act, Kind};
 use crate::service::Exchange;
 
 /// No channel is asked for before the cache is certain to be younger than its last good answer, nor while a request for it
@@ -13,7 +13,8 @@ pub(super) fn the_order_rule_is_kept(past: &Past) -> Vec<String> {
         // An answer whose commit was lost is forgotten, and then it need not be the older one.
         return broken;
     }
-    for (channel, _) in &plan.channels {
+    // What arrives for a channel that is watched no longer is no observation.
+    for (channel, _) in plan.channels.iter().filter(|(_, kind)| *kind != Kind::Added) {
         let mut asked: Vec<&Exchange> =
             past.log.iter().filter(|exchange| exchange.request.channels().contains(channel)).collect();
         asked.sort_by_key(|exchange| (exchange.sent, exchange.received));
