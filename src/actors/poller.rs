@@ -1,10 +1,12 @@
 //! The poller: asks for the channels that are due, many in one request, and tells whom it concerns.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
 use hashbrown::HashMap;
+use parking_lot::RwLock;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::{debug, warn};
@@ -51,6 +53,8 @@ pub struct PollerParts {
     pub limits: Limits,
     /// Every watched channel.
     pub registry: Registry,
+    /// Until when the service wants to be left alone by this key.
+    pub rests_until: Arc<RwLock<Option<Time>>>,
 }
 
 impl PollerParts {
@@ -70,8 +74,9 @@ impl PollerParts {
         match self.clock.step() {
             Some(Step::Forward(ahead)) => {
                 warn!(?ahead, "the wall clock was set ahead, or the machine slept; following it");
+                let now = self.clock.now();
                 for live in self.registry.all() {
-                    live.channel.write().failed(GapReason::Clock);
+                    live.channel.write().clock_stepped(now);
                 }
             }
             Some(Step::Back(behind)) => {
@@ -169,7 +174,7 @@ impl Poller {
     fn take(&mut self, report: Report) {
         match report.result {
             Ok(seen) => {
-                self.plan.key_works();
+                self.plan.key_works(&report.ask);
                 for (name, observation) in seen {
                     self.seen(&name, observation, &report.ask, (report.sent, report.received));
                 }
@@ -178,6 +183,7 @@ impl Poller {
                 self.failed(&report.ask, &trouble);
             }
         }
+        *self.parts.rests_until.write() = self.plan.key_rests_until();
     }
 
     fn seen(
@@ -197,8 +203,10 @@ impl Poller {
             }
             None => return self.plan.ask_alone(name, received.plus(cache_ttl)),
         };
-        // Bound, not inlined: a guard in the match would last through it.
-        let repeats = live.channel.read().repeats(&seen);
+        // While something is committed it is not known yet what is repeated. (Bound, not inlined: a guard in the match would
+        // last through it.)
+        let committing = live.committing.load(Ordering::Relaxed);
+        let repeats = live.channel.read().repeats(&seen).map(|repeats| repeats && !committing);
         let changed = match repeats {
             Err(Stale) => {
                 live.polls.count(Outcome::Stale);
@@ -218,8 +226,11 @@ impl Poller {
         let cut = ask.include_uuids && seen.grade() == Grade::Truncated;
         let listed = seen.listed().len();
         let paged = if ask.paged { seen.occupancy() as usize > PAGE } else { cut };
-        // A channel whose mailbox is closed has died: its successor watches again.
         let held = changed && channel.try_send(Observed(seen)).is_ok();
+        if changed && !held {
+            // The channel's actor has died. Its successor watches again, and knows nothing of this.
+            live.channel.write().unrecorded();
+        }
         self.plan.paged(name, paged);
         self.plan.answered(name, sent, received, listed, held);
     }

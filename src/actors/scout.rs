@@ -13,6 +13,7 @@ use super::seat::Obituary;
 use super::source::{HereNow, Trouble, bad_answer, counted};
 use super::supervisor::{Child, Found, Supervisor};
 use crate::domain::names::{ChannelName, GroupName};
+use crate::domain::plan::{Failure, MAX_RETRY_AFTER};
 
 /// The most channels that a group may list; `PubNub` allows 2,000 (PROTOCOL.md 1.6).
 pub const MAX_IN_GROUP: usize = 10_000;
@@ -49,18 +50,37 @@ impl Scout {
 
     fn scout(&mut self, ctx: &mut Context<Self>) {
         let parts = self.parts.clone();
-        let work = async move {
-            if parts.patterns.load(Ordering::Relaxed) {
-                discover(&parts).await;
-            }
-            let groups = parts.groups.read().clone();
-            for group in &groups {
-                resolve(&parts, group).await;
-            }
-        };
-        ctx.spawn(work.into_actor(self).map(|(), scout, ctx| {
-            ctx.run_later(scout.parts.every, Self::scout);
+        ctx.spawn(look(parts).into_actor(self).map(|wait, _, ctx| {
+            ctx.run_later(wait, Self::scout);
         }));
+    }
+}
+
+/// Looks once. Gives how long to wait before the next time: longer where the service wants to be left alone.
+async fn look(parts: ScoutParts) -> Duration {
+    let rest = *parts.poller.rests_until.read();
+    let rest = rest.map(|until| until.since(parts.poller.clock.now())).filter(|rest| !rest.is_zero());
+    if let Some(rest) = rest {
+        return rest;
+    }
+    let mut wait = parts.every;
+    if parts.patterns.load(Ordering::Relaxed) {
+        wait = wait.max(discover(&parts).await);
+    }
+    let groups = parts.groups.read().clone();
+    for group in &groups {
+        wait = wait.max(resolve(&parts, group).await);
+    }
+    wait
+}
+
+/// For how long the service wants to be left alone.
+fn retry_after(trouble: &Trouble) -> Duration {
+    match trouble.failure {
+        Failure::Service { retry_after } | Failure::Key { retry_after } => {
+            retry_after.unwrap_or_default().min(MAX_RETRY_AFTER)
+        }
+        Failure::Answer | Failure::Channels(_) => Duration::ZERO,
     }
 }
 
@@ -70,7 +90,7 @@ async fn tell(parts: &ScoutParts, found: Found) {
 }
 
 /// Asks for every channel in which somebody is. All others had nobody.
-async fn discover(parts: &ScoutParts) {
+async fn discover(parts: &ScoutParts) -> Duration {
     let asking = &parts.poller;
     asking.pace.turn().await;
     let sent = asking.stamp();
@@ -83,22 +103,30 @@ async fn discover(parts: &ScoutParts) {
             let occupied = listings.iter().filter(|listing| listing.occupancy > 0);
             let channels = occupied.filter_map(|listing| ChannelName::new(&listing.channel).ok()).collect();
             tell(parts, Found::Everywhere { moment, channels }).await;
+            Duration::ZERO
         }
         Err(trouble) => {
             warn!(what = trouble.what, "channels could not be discovered");
             tell(parts, Found::Nothing { reason: trouble.reason }).await;
+            retry_after(&trouble)
         }
     }
 }
 
-async fn resolve(parts: &ScoutParts, group: &GroupName) {
+async fn resolve(parts: &ScoutParts, group: &GroupName) -> Duration {
     let asking = &parts.poller;
     asking.pace.turn().await;
     let listing = asking.source.channels_of(group).await.and_then(members);
     match counted(listing) {
-        Ok(channels) => tell(parts, Found::InGroup { group: group.clone(), channels }).await,
-        // What it listed before goes on being watched.
-        Err(trouble) => warn!(?group, what = trouble.what, "the channels of a group could not be listed"),
+        Ok(channels) => {
+            tell(parts, Found::InGroup { group: group.clone(), channels }).await;
+            Duration::ZERO
+        }
+        Err(trouble) => {
+            // What it listed before goes on being watched.
+            warn!(?group, what = trouble.what, "the channels of a group could not be listed");
+            retry_after(&trouble)
+        }
     }
 }
 

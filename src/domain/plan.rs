@@ -54,6 +54,8 @@ pub struct Ask {
     pub include_uuids: bool,
     /// In pages: the service cuts this channel's list.
     pub paged: bool,
+    /// It finds out whether the key works again.
+    pub probe: bool,
 }
 
 /// What went wrong with a request, as far as the plan is concerned.
@@ -207,10 +209,18 @@ impl Plan {
         }
     }
 
-    /// An answer shows that the key works, whatever it says of the channels.
-    pub fn key_works(&mut self) {
-        self.key = None;
-        self.probing = false;
+    /// The request was answered, whatever that says of the channels. The answer to a probe shows that the key works again;
+    /// what was under way before the trouble shows nothing.
+    pub fn key_works(&mut self, ask: &Ask) {
+        if ask.probe {
+            self.key = None;
+            self.probing = false;
+        }
+    }
+
+    /// Until when nothing may be asked for, because the key is in trouble.
+    pub fn key_rests_until(&self) -> Option<Time> {
+        self.key.map(|(until, _)| until)
     }
 
     /// Whether the channel is watched.
@@ -239,6 +249,7 @@ impl Plan {
             // One request finds out whether the key works again; the others wait for it.
             self.probing = !asks.is_empty();
             asks.truncate(1);
+            asks.iter_mut().for_each(|ask| ask.probe = true);
         }
         for name in asks.iter().flat_map(|ask| &ask.channels) {
             if let Some(entry) = self.entries.get_mut(name) {
@@ -272,6 +283,7 @@ impl Plan {
             include_state: class.include_state,
             include_uuids: class.include_uuids,
             paged,
+            probe: false,
         };
         let mut asks = Vec::new();
         let mut batch = Batch::default();
@@ -362,7 +374,9 @@ impl Plan {
 
     /// A request failed. `chance` (0 to 1) stretches the back-off.
     pub fn failed(&mut self, ask: &Ask, failure: &Failure, now: Time, chance: f64) {
-        let probed = std::mem::take(&mut self.probing);
+        if ask.probe {
+            self.probing = false;
+        }
         for name in &ask.channels {
             if let Some(entry) = self.entries.get_mut(name) {
                 entry.failing.get_or_insert(now);
@@ -371,7 +385,7 @@ impl Plan {
         match failure {
             Failure::Key { retry_after } => self.key_failed(ask, *retry_after, now, chance),
             // The probe found out nothing.
-            Failure::Service { retry_after } if probed => self.key_failed(ask, *retry_after, now, chance),
+            Failure::Service { retry_after } if ask.probe => self.key_failed(ask, *retry_after, now, chance),
             Failure::Service { retry_after } => self.service_failed(ask, *retry_after, now, chance),
             Failure::Answer if ask.channels.len() > 1 => self.halve(ask, now),
             Failure::Answer => self.set_apart(&ask.channels, now, chance),

@@ -134,7 +134,7 @@ fn while_the_key_is_in_trouble_one_request_probes_and_the_others_wait() {
     plan.failed(&probe[0], &Failure::Service { retry_after: None }, time(36), 0.0);
     assert_eq!(plan.next_due(), Some(time(46)), "it found out nothing: the second failure");
     let probe = plan.due(time(46));
-    plan.key_works();
+    plan.key_works(&probe[0]);
     answer(&mut plan, &probe, time(46));
     assert_eq!(sizes(&plan.due(time(46))), [100, 100]);
 }
