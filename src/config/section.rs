@@ -178,7 +178,13 @@ impl<'a> Section<'a> {
 
     /// Refuses what stands somewhere inside the value of a key.
     pub(super) fn refuse_inside(&self, key: &str, inside: &str, value: Option<String>, allowed: String) {
-        let layer = self.table.get(key).map_or(Layer::Default, Layer::of);
+        let first = inside.split(['.', '[']).next().unwrap_or(inside);
+        let layer_inside = |whole: &Value| match &whole.kind {
+            ValueKind::Table(table) => table.get(first).map(Layer::of),
+            _ => None,
+        };
+        let whole = self.table.get(key);
+        let layer = whole.and_then(layer_inside).or(whole.map(Layer::of)).unwrap_or(Layer::Default);
         let separator = if inside.is_empty() { "" } else { "." };
         let key = format!("{}{separator}{inside}", self.path_of(key));
         self.findings.borrow_mut().push(Finding { key, value, allowed, layer });

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use fastrand::Rng;
 use serde::Serialize;
 
-use super::rule::{Channels, Fault, RequestKind};
+use super::rule::{Channels, Fault, RequestKind, Rule};
 use super::{Faults, LARGEST_SEED};
 use crate::origin::clock::Moment;
 use crate::origin::keyset::lock;
@@ -99,11 +99,7 @@ impl InForce {
         let elapsed = since.until(now);
         let mut blows = Vec::new();
         for ((rule, chance), applied) in faults.rules.iter().zip(chances).zip(applied) {
-            if !rule.is_on(elapsed) || !rule.requests.contains(&request.kind) {
-                continue;
-            }
-            let named = rule.channels.are_all() || request.channels.iter().any(|c| rule.channels.contain(c));
-            if !named && !(request.about_others && rule.fault.is_about_lists()) {
+            if !rule.is_on(elapsed) || !concerns(rule, request) {
                 continue;
             }
             // The request's own, so that what is decided later does not depend on what else is going on.
@@ -115,4 +111,10 @@ impl InForce {
         }
         blows
     }
+}
+
+fn concerns(rule: &Rule, request: Request<'_>) -> bool {
+    let is_named = rule.channels.are_all() || request.channels.iter().any(|c| rule.channels.contain(c));
+    let may_be_listed = request.about_others && rule.fault.is_about_lists();
+    rule.requests.contains(&request.kind) && (is_named || may_be_listed)
 }

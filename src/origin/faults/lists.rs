@@ -26,9 +26,8 @@ fn change_payload(payload: &mut Map<String, Value>, blow: &mut Blow) {
     }
     let mut fewer = 0;
     if let Some(channels) = payload.get_mut("channels").and_then(Value::as_object_mut) {
-        for (channel, entry) in channels.iter_mut().filter(|(channel, _)| blow.channels.contain(channel)) {
+        for (_, entry) in channels.iter_mut().filter(|(channel, _)| blow.channels.contain(channel)) {
             let Some(entry) = entry.as_object_mut() else { continue };
-            tracing::trace!(channel, fault = ?blow.fault, "changed");
             let before = number(entry, "occupancy");
             change_entry(entry, blow.fault, &mut blow.chance);
             fewer += before.saturating_sub(number(entry, "occupancy"));

@@ -52,7 +52,11 @@ impl<'a> Table<'a> {
         if let Value::Object(keys) = value {
             return Some(Self { path, keys, known: Vec::new(), findings });
         }
-        findings.push(FaultFinding { key: path, value: shown(value), allowed: "must be an object".to_owned() });
+        findings.push(FaultFinding {
+            key: path,
+            value: shown(value),
+            allowed: "must be an object".to_owned(),
+        });
         None
     }
 
@@ -78,9 +82,8 @@ impl<'a> Table<'a> {
             }
         };
         let path = self.path_of(key);
-        let table = |(index, item)| {
-            Table::new(format!("{path}[{index}]"), item, &mut *self.findings).and_then(&read)
-        };
+        let table =
+            |(index, item)| Table::new(format!("{path}[{index}]"), item, &mut *self.findings).and_then(&read);
         items.iter().enumerate().filter_map(table).collect()
     }
 
@@ -112,7 +115,11 @@ impl<'a> Table<'a> {
     }
 
     /// A duration within bounds.
-    pub(super) fn duration(&mut self, key: &'static str, bounds: RangeInclusive<Duration>) -> Option<Duration> {
+    pub(super) fn duration(
+        &mut self,
+        key: &'static str,
+        bounds: RangeInclusive<Duration>,
+    ) -> Option<Duration> {
         let (from, to) = (duration::text(*bounds.start()), duration::text(*bounds.end()));
         let allowed = format!("{} from {from} to {to}", duration::HOW);
         self.read(key, &allowed, |value| {

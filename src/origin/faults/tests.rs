@@ -1,3 +1,5 @@
+#![allow(clippy::needless_pass_by_value, reason = "json! reads best where it is given away")]
+
 use rstest::rstest;
 use serde_json::json;
 
@@ -198,16 +200,14 @@ fn without_a_seed_one_is_drawn_and_told_and_gives_the_same_again() {
     let again = InForce::new(faults(&json!({"seed": seed, "rule": rules["rule"]})), NOW);
     let channels = names(&["c"]);
     for _ in 0..64 {
-        assert_eq!(
-            drawn.hit(here_now(&channels), NOW).len(),
-            again.hit(here_now(&channels), NOW).len()
-        );
+        assert_eq!(drawn.hit(here_now(&channels), NOW).len(), again.hit(here_now(&channels), NOW).len());
     }
 }
 
 #[test]
 fn a_rule_begins_and_ends_when_it_says() {
-    let in_force = InForce::new(faults(&json!({"rule": [{"fault": "outage", "after": "10s", "for": "60s"}]})), NOW);
+    let in_force =
+        InForce::new(faults(&json!({"rule": [{"fault": "outage", "after": "10s", "for": "60s"}]})), NOW);
     let channels = names(&["c"]);
     let is_on = |seconds: u64| {
         !in_force.hit(here_now(&channels), NOW.after(std::time::Duration::from_secs(seconds))).is_empty()
@@ -232,8 +232,11 @@ fn a_rule_concerns_the_requests_and_channels_it_names() {
     assert!(!reads(RequestKind::Heartbeat, &["c"], false) && !reads(RequestKind::Subscribe, &["c"], false));
     let all = kinds(json!({"fault": "outage"}));
     assert!(all(RequestKind::Heartbeat, &["c"], false) && all(RequestKind::Time, &[], false));
-    let some = kinds(json!({"fault": "drop", "channels": ["a", "room.*"], "requests": ["here_now", "heartbeat"]}));
-    assert!(some(RequestKind::HereNow, &["x", "room.1"], false) && some(RequestKind::Heartbeat, &["a"], false));
+    let some =
+        kinds(json!({"fault": "drop", "channels": ["a", "room.*"], "requests": ["here_now", "heartbeat"]}));
+    assert!(
+        some(RequestKind::HereNow, &["x", "room.1"], false) && some(RequestKind::Heartbeat, &["a"], false)
+    );
     assert!(!some(RequestKind::HereNow, &["b", "room"], false), "no channel of its own");
     assert!(!some(RequestKind::GetState, &["a"], false), "no request of its own");
     assert!(!some(RequestKind::HereNow, &[], true), "an answer about others is not its own");

@@ -93,7 +93,8 @@ async fn read(payload: Payload) -> Result<Faults, Problem> {
             ));
         }
     };
-    let value = serde_json::from_slice(&body).map_err(|error| Problem::bad_body(format!("no JSON: {error}")))?;
+    let value =
+        serde_json::from_slice(&body).map_err(|error| Problem::bad_body(format!("no JSON: {error}")))?;
     Faults::read(&value).map_err(Problem::bad_faults)
 }
 

@@ -44,6 +44,9 @@ impl Fate {
                 _ => fate.end = fate.end.or(Some(blow)),
             }
         }
+        if fate.end.as_ref().is_some_and(|blow| blow.fault == Fault::Silence) {
+            fate.delay = LONGEST_DELAY;
+        }
         fate
     }
 
@@ -58,12 +61,16 @@ impl Fate {
                 response
             }
             Fault::Forbid => {
-                let named: Vec<&Name> = channels.iter().filter(|channel| blow.channels.contain(channel)).collect();
+                let named: Vec<&Name> =
+                    channels.iter().filter(|channel| blow.channels.contain(channel)).collect();
                 forbidden(&named)
             }
             Fault::Html { status } => page(status),
-            Fault::Silence => broken_off(vec![Step::Wait(LONGEST_DELAY)], NOTHING),
-            Fault::Drop | Fault::Outage | Fault::Reset => broken_off(Vec::new(), NOTHING),
+            // Without anything flushed, the connection is closed before the answer begins. The size is not 0: that would
+            // be a whole answer.
+            Fault::Silence | Fault::Drop | Fault::Outage | Fault::Reset => {
+                stepwise(StatusCode::OK, Vec::new(), 1, End::BreakOff)
+            }
             _ => return None,
         })
     }
@@ -130,9 +137,6 @@ pub(super) fn request<'a>(call: &'a Call, asked: &Query) -> Request<'a> {
     Request { kind, channels, about_others }
 }
 
-/// The size of a body of which nothing is sent. Not 0: that would be a whole answer.
-const NOTHING: usize = 1;
-
 /// What is done with a connection, one after the other.
 enum Step {
     Send(Bytes),
@@ -152,10 +156,6 @@ enum End {
 #[derive(Debug, thiserror::Error)]
 #[error("a fault closes the connection")]
 struct ClosedByFault;
-
-fn broken_off(steps: Vec<Step>, size: usize) -> HttpResponse {
-    stepwise(StatusCode::OK, steps, size, End::BreakOff)
-}
 
 /// Sends pieces with pauses; what is not sent when the longest delay is over never is.
 fn drip(status: StatusCode, body: &Bytes, piece: usize, pause: Duration) -> HttpResponse {
@@ -180,7 +180,6 @@ fn stepwise(status: StatusCode, steps: Vec<Step>, size: usize, end: End) -> Http
                 Some(Step::Wait(span)) => tokio::time::sleep(span).await,
                 Some(Step::Flush) => tokio::task::yield_now().await,
                 None if end == End::Whole => return None,
-                // Without anything flushed, the connection is closed before the answer begins.
                 None => return Some((Err(ClosedByFault), steps)),
             }
         }
@@ -190,9 +189,12 @@ fn stepwise(status: StatusCode, steps: Vec<Step>, size: usize, end: End) -> Http
 }
 
 fn failed(status: StatusCode, message: &str, service: &str) -> HttpResponse {
-    json_answer(status, &json!({
-        "error": true, "message": message, "service": service, "status": status.as_u16(),
-    }))
+    json_answer(
+        status,
+        &json!({
+            "error": true, "message": message, "service": service, "status": status.as_u16(),
+        }),
+    )
 }
 
 fn error(status: u16) -> HttpResponse {
@@ -206,7 +208,10 @@ fn forbidden(channels: &[&Name]) -> HttpResponse {
         "error": true, "message": "Forbidden", "service": name::ACCESS, "status": 403,
     });
     if let Some(body) = body.as_object_mut().filter(|_| !channels.is_empty()) {
-        body.insert("payload".to_owned(), json!({ "channels": channels.iter().map(|name| &***name).collect::<Vec<_>>() }));
+        body.insert(
+            "payload".to_owned(),
+            json!({ "channels": channels.iter().map(|name| &***name).collect::<Vec<_>>() }),
+        );
     }
     json_answer(StatusCode::FORBIDDEN, &body)
 }
@@ -226,4 +231,39 @@ fn page(status: u16) -> HttpResponse {
     let html = header::HeaderValue::from_static("text/html; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, html);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::body::to_bytes;
+    use tokio::time::Instant;
+
+    use super::super::super::faults::{Faults, InForce};
+    use super::*;
+    use crate::origin::clock::Moment;
+
+    fn fate(rules: &serde_json::Value) -> Fate {
+        let now = Moment::from_micros(0);
+        let in_force = InForce::new(Faults::read(rules).unwrap(), now);
+        let request = Request { kind: RequestKind::HereNow, channels: &[], about_others: false };
+        Fate::new(in_force.hit(request, now))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drip_that_lasts_too_long_is_broken_off() {
+        let rules = json!({"rule": [{"fault": "drip", "piece": 1, "pause": "1m"}]});
+        for (length, whole) in [(10, true), (11, false)] {
+            let started = Instant::now();
+            let response = fate(&rules).send(StatusCode::OK, vec![b'x'; length].into());
+            assert_eq!(to_bytes(response.into_body()).await.is_ok(), whole, "{length}");
+            assert_eq!(started.elapsed(), LONGEST_DELAY, "{length}");
+        }
+    }
+
+    #[test]
+    fn nobody_waits_longer_than_the_longest_delay() {
+        let latency = json!({"fault": "latency", "delay": "6m", "jitter": "10m"});
+        assert_eq!(fate(&json!({"rule": [latency, latency]})).delay, LONGEST_DELAY);
+        assert_eq!(fate(&json!({"rule": [latency, {"fault": "silence"}, latency]})).delay, LONGEST_DELAY);
+    }
 }
