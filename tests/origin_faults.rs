@@ -304,6 +304,21 @@ mod on_the_wire {
     }
 
     #[tokio::test]
+    async fn a_connection_from_before_the_rule_is_closed_once_and_the_next_is_reset() {
+        let server = Server::with(json!({"rule": []})).await;
+        let mut connection = TcpStream::connect(server.address).unwrap();
+        let mut ask = || {
+            connection.write_all(b"GET /time/0 HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+            let mut buffer = [0; 4096];
+            connection.read(&mut buffer).map_err(|error| error.kind())
+        };
+        assert!(ask().unwrap() > 0);
+        server.put(&only(json!({"fault": "reset", "requests": ["time", "here_now"]}))).await;
+        assert_eq!(ask(), Ok(0));
+        assert_eq!(server.raw("/channel/a").end, Some(ErrorKind::ConnectionReset));
+    }
+
+    #[tokio::test]
     async fn connections_end_as_always_beside_a_rule_that_resets_others() {
         let server = Server::with(only(json!({"fault": "reset", "channels": ["b"]}))).await;
         let arrived = server.raw("/channel/a");

@@ -5,7 +5,7 @@
 //!
 //! ```toml
 //! [origin.faults]
-//! seed = 7
+//! seed = 1
 //! [[origin.faults.rule]]
 //! fault = "error"
 //! status = 503
@@ -14,7 +14,7 @@
 //! ```
 //!
 //! ```json
-//! {"seed": 7, "rule": [{"fault": "error", "status": 503, "probability": 0.2, "channels": ["room.*"]}]}
+//! {"seed": 1, "rule": [{"fault": "error", "status": 503, "probability": 0.2, "channels": ["room.*"]}]}
 //! ```
 //!
 //! # Keys of every rule
@@ -24,7 +24,7 @@
 //! | `fault` | what is done: see below; the only key that must be there |
 //! | `probability` | how likely it is for each request, 0 to 1; not set: 1 |
 //! | `channels` | names and patterns with `*`; not set: all |
-//! | `requests` | which requests: `here_now`, `global_here_now`, `where_now`, `get_state`, `groups` (a listing), `set_state`, `heartbeat`, `leave`, `subscribe`, `change_group`, `time`; not set: the first five, which change nothing (an `outage`: all) |
+//! | `requests` | which requests: `here_now`, `global_here_now`, `where_now`, `get_state`, `groups` (a listing), `set_state`, `heartbeat`, `leave`, `subscribe`, `change_group`, `time`; not set: the first five, which change nothing (an `outage`: all; lists: the first two, there are no other) |
 //! | `after` | how long after the rules came into force it begins; not set: at once |
 //! | `for` | how long it lasts; not set: until the rules change |
 //!
@@ -41,7 +41,7 @@
 //! | `html` | a page instead of JSON | `status` (200 to 599; 502) |
 //! | `drop` | the connection is closed without an answer | |
 //! | `outage` | the same, whatever is asked | |
-//! | `reset` | the connection is reset (TCP RST) | |
+//! | `reset` | the connection is reset (TCP RST); one opened before the rule came is closed once, as by `drop` | |
 //! | `cut_transfer` | the connection is closed within the body: `Content-Length` is more than is sent | |
 //! | `cut_json` | a whole answer whose JSON ends too early | |
 //! | `broken_json` | an answer that is no JSON | |

@@ -168,9 +168,14 @@ impl Fault {
         )
     }
 
+    /// Whether it can be done to a request.
+    fn fits(self, request: RequestKind) -> bool {
+        !self.is_about_lists() || matches!(request, RequestKind::HereNow | RequestKind::GlobalHereNow)
+    }
+
     fn default_requests(self) -> Vec<RequestKind> {
-        let all = REQUESTS.iter().map(|(_, kind)| *kind);
-        if self == Self::Outage { all.collect() } else { all.filter(|kind| kind.is_read()).collect() }
+        let is_meant = |kind: &RequestKind| (self == Self::Outage || kind.is_read()) && self.fits(*kind);
+        REQUESTS.iter().map(|(_, kind)| *kind).filter(is_meant).collect()
     }
 }
 
@@ -261,7 +266,10 @@ impl Rule {
             Target::new(text).map_err(|error| error.to_string())
         });
         let requests = table.list("requests", REQUESTS.len(), |value| {
-            named(value, &REQUESTS).ok_or_else(|| format!("must be {}", names(&REQUESTS)))
+            let kind = named(value, &REQUESTS).ok_or_else(|| format!("must be {}", names(&REQUESTS)))?;
+            let fits = fault.is_none_or(|fault| fault.fits(kind));
+            fits.then_some(kind)
+                .ok_or_else(|| "must be here_now or global_here_now: no other has lists of users".to_owned())
         });
         let after = table.duration("after", Duration::ZERO..=LONGEST_SCHEDULE);
         let lasts = table.duration("for", Duration::from_millis(1)..=LONGEST_SCHEDULE);

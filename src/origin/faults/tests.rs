@@ -58,8 +58,8 @@ fn every_key_of_a_rule_is_told_as_it_was_given() {
         {"fault": "error", "status": 599, "probability": 0.0, "requests": ["time"], "after": "0s"},
         {"fault": "throttle", "retry_after": "1h", "probability": 1.0, "requests": ["time"], "after": "0s"},
         {"fault": "html", "status": 200, "probability": 1.0, "requests": ["time"], "after": "0s"},
-        {"fault": "bad_id", "id": "null", "probability": 1.0, "requests": ["time"], "after": "0s"},
-        {"fault": "cut_list", "limit": 0, "probability": 1.0, "requests": ["time"], "after": "0s"},
+        {"fault": "bad_id", "id": "null", "probability": 1.0, "requests": ["here_now"], "after": "0s"},
+        {"fault": "cut_list", "limit": 0, "probability": 1.0, "requests": ["here_now"], "after": "0s"},
     ]});
     assert_eq!(serde_json::to_value(faults(&given)).unwrap(), given);
 }
@@ -111,6 +111,7 @@ fn everything_that_is_wrong_is_found_at_once_with_its_key_its_value_and_what_is_
 #[case(json!({"rule": [{"fault": "drop", "requests": []}]}), "rule[0].requests = []: must be a list of 1 to 11 texts")]
 #[case(json!({"rule": [{"fault": "drop", "probability": "high"}]}), "rule[0].probability = \"high\": must be a number from 0 to 1")]
 #[case(json!({"rule": [{"fault": "throttle", "retry_after": "1500ms"}]}), "rule[0].retry_after = \"1500ms\": must be a duration of whole seconds from \"0s\" to \"1h\"")]
+#[case(json!({"rule": [{"fault": "cut_list", "requests": ["where_now"]}]}), "rule[0].requests[0] = \"where_now\": must be here_now or global_here_now: no other has lists of users")]
 #[case(json!({"rule": [{"fault": "bad_id", "id": "x"}]}), "rule[0].id = \"x\": must be one of empty, number, null")]
 fn what_is_no_list_of_rules_is_refused(#[case] value: Value, #[case] found: &str) {
     assert_eq!(wrong(&value).first().map(String::as_str), Some(found));
@@ -183,10 +184,20 @@ fn what_a_rule_does_not_concern_does_not_change_what_it_does() {
 
 #[test]
 fn about_as_many_requests_are_hit_as_the_probability_says() {
-    let rule = |probability: f64| json!({"seed": 1, "rule": [{"fault": "drop", "probability": probability}]});
-    let count = |probability| hits(&rule(probability), 10_000).into_iter().filter(|hit| *hit).count();
-    assert_eq!((count(0.0), count(1.0)), (0, 10_000));
-    assert!((1_850..2_150).contains(&count(0.2)), "{}", count(0.2));
+    let rule = |probability: f64| json!({"fault": "latency", "delay": "1s", "probability": probability});
+    for seed in 0..10 {
+        let rules = json!({"seed": seed, "rule": [rule(0.0), rule(0.2), rule(1.0), rule(0.2), rule(0.5)]});
+        let in_force = InForce::new(faults(&rules), NOW);
+        for _ in 0..10_000 {
+            in_force.hit(here_now(&[]), NOW);
+        }
+        let told = serde_json::to_value(in_force.tell()).unwrap();
+        let applied: Vec<u64> = serde_json::from_value(told["applied"].clone()).unwrap();
+        assert_eq!((applied[0], applied[2]), (0, 10_000));
+        for (count, expected) in [(applied[1], 2_000), (applied[3], 2_000), (applied[4], 5_000)] {
+            assert!(count.abs_diff(expected) < 250, "seed {seed}: {applied:?}");
+        }
+    }
 }
 
 #[test]
@@ -242,6 +253,7 @@ fn a_rule_concerns_the_requests_and_channels_it_names() {
     assert!(!some(RequestKind::HereNow, &[], true), "an answer about others is not its own");
     let lists = kinds(json!({"fault": "cut_list", "channels": ["a"]}));
     assert!(lists(RequestKind::GlobalHereNow, &[], true), "but its lists may be in it");
+    assert!(!lists(RequestKind::GetState, &["a"], false), "that has no lists");
 }
 
 /// An answer after one fault about lists; a flat one is about channel `a`.
@@ -354,4 +366,15 @@ fn a_text_that_was_spoilt_is_no_json_wherever_it_was_spoilt(#[case] text: &str) 
         }
         assert_eq!(spoil(Fault::Silence, text.as_bytes().to_vec(), &mut chance), text.as_bytes());
     }
+}
+
+#[test]
+fn the_documents_name_every_fault() {
+    let (defaults, docs) = (include_str!("../../../config/default.toml"), include_str!("mod.rs"));
+    for (name, _) in FAULTS {
+        assert!(defaults.contains(&format!("\"{name}\"")), "{name}");
+        assert!(docs.contains(&format!("//! | `{name}` |")), "{name}");
+    }
+    let readme = include_str!("../../../README.md");
+    assert!(readme.contains(&format!("There are {} faults", FAULTS.len())));
 }

@@ -166,7 +166,23 @@ fn json(status: StatusCode, media_type: &'static str, body: &impl Serialize) -> 
 
 #[cfg(test)]
 mod tests {
+    use actix_web::test::TestRequest;
+
     use super::*;
+
+    #[test]
+    fn whoever_is_not_on_this_machine_is_refused_whatever_host_it_names() {
+        let from = |peer: &str| {
+            let request = TestRequest::get().uri(PATH).insert_header((header::HOST, "localhost"));
+            check(&request.peer_addr(peer.parse().unwrap()).to_http_request()).map_err(|problem| problem.code)
+        };
+        for peer in ["127.0.0.1:5", "127.1.2.3:5", "[::1]:5", "[::ffff:127.0.0.1]:5"] {
+            assert_eq!(from(peer), Ok(()), "{peer}");
+        }
+        for peer in ["10.0.0.1:5", "[::ffff:10.0.0.1]:5", "[fe80::1]:5"] {
+            assert_eq!(from(peer), Err("forbidden_host"), "{peer}");
+        }
+    }
 
     #[test]
     fn only_names_of_this_machine_are_loopback() {

@@ -69,7 +69,7 @@ impl Fate {
             // Without anything flushed, the connection is closed before the answer begins. The size is not 0: that would
             // be a whole answer.
             Fault::Silence | Fault::Drop | Fault::Outage | Fault::Reset => {
-                stepwise(StatusCode::OK, Vec::new(), 1, End::BreakOff)
+                stepwise(StatusCode::OK, [], 1, End::BreakOff)
             }
             _ => return None,
         })
@@ -97,9 +97,9 @@ impl Fate {
             Fault::CutTransfer => {
                 let size = body.len().max(1);
                 let sent = body.slice(..chance.usize(..size));
-                stepwise(status, vec![Step::Send(sent), Step::Flush], size, End::BreakOff)
+                stepwise(status, [Step::Send(sent), Step::Flush], size, End::BreakOff)
             }
-            Fault::Drip { piece, pause } => drip(status, &body, piece, pause),
+            Fault::Drip { piece, pause } => drip(status, body, piece, pause),
             fault => respond(status, spoil(fault, body.to_vec(), &mut chance).into()),
         }
     }
@@ -158,21 +158,26 @@ enum End {
 struct ClosedByFault;
 
 /// Sends pieces with pauses; what is not sent when the longest delay is over never is.
-fn drip(status: StatusCode, body: &Bytes, piece: usize, pause: Duration) -> HttpResponse {
-    let (mut steps, mut waited, mut end) = (Vec::new(), Duration::ZERO, End::Whole);
-    for piece in body.chunks(piece.max(1)) {
-        if waited + pause > LONGEST_DELAY {
-            end = End::BreakOff;
-            break;
-        }
-        waited += pause;
-        steps.extend([Step::Wait(pause), Step::Send(body.slice_ref(piece))]);
-    }
-    stepwise(status, steps, body.len(), end)
+fn drip(status: StatusCode, body: Bytes, piece: usize, pause: Duration) -> HttpResponse {
+    let size = body.len();
+    let starts = (0..size).step_by(piece.max(1));
+    let in_time = LONGEST_DELAY.as_millis().checked_div(pause.as_millis()).unwrap_or(u128::MAX);
+    let most = usize::try_from(in_time).unwrap_or(usize::MAX);
+    let end = if starts.len() <= most { End::Whole } else { End::BreakOff };
+    let steps = starts.take(most).flat_map(move |start| {
+        let piece = body.slice(start..size.min(start.saturating_add(piece)));
+        [Step::Wait(pause), Step::Send(piece)]
+    });
+    stepwise(status, steps, size, end)
 }
 
 /// A response of a certain size that is sent step by step.
-fn stepwise(status: StatusCode, steps: Vec<Step>, size: usize, end: End) -> HttpResponse {
+fn stepwise(
+    status: StatusCode,
+    steps: impl IntoIterator<Item = Step, IntoIter: 'static>,
+    size: usize,
+    end: End,
+) -> HttpResponse {
     let pieces = stream::unfold(steps.into_iter(), move |mut steps| async move {
         loop {
             match steps.next() {
