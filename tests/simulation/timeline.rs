@@ -91,6 +91,12 @@ impl Scale {
         Time::from_micros(at.saturating_add(ahead).min(latest))
     }
 
+    /// What it showed by itself, also where a later life, after a crash, knew nothing of that any more.
+    pub(crate) fn reading(&self, at: i64) -> i64 {
+        let step = self.steps.iter().rfind(|(from, _)| *from <= at).or(self.steps.first());
+        at + step.map_or(START, |(_, ahead)| *ahead)
+    }
+
     /// The true time at which it showed this; `None` if it never did.
     pub(crate) fn truly(&self, shown: Time) -> Option<i64> {
         let of = |(index, (from, ahead)): (usize, &(i64, i64))| {

@@ -4,7 +4,7 @@ use adsum::domain::answer::{Code, Ground, Present};
 use adsum::domain::gap::GapReason;
 
 use crate::lives::Past;
-use crate::plan::SECOND;
+use crate::plan::{Act, SECOND};
 use crate::record::Asked;
 
 /// An answer of yes (no) is wrong only about an absence (stay) that is no longer than the resolution it gives.
@@ -60,8 +60,12 @@ fn justified(past: &Past, asked: &Asked) -> bool {
     }
 }
 
-/// The last complete list of the channel that had certainly been taken before the moment.
+/// The last complete list of the channel that had certainly been taken before the moment. What could not be committed, or
+/// was lost in a crash, was not taken.
 fn complete_before(past: &Past, asked: &Asked) -> Option<i64> {
+    if past.world.plan.acts.iter().any(|(_, act)| act.concerns_commits() || matches!(act, Act::Crash(_))) {
+        return None;
+    }
     let good = past.good(&asked.channel);
     let complete =
         good.filter(|(exchange, told)| told.complete && told.named && exchange.received < asked.at);

@@ -1,11 +1,16 @@
 //! Gaps against what was really asked and answered.
 
+use std::time::Duration;
+
 use adsum::domain::gap::{Gap, GapReason};
 use adsum::domain::time::Time;
 
 use crate::lives::Past;
 use crate::plan::Kind;
 use crate::service::Exchange;
+
+/// Gaps without an observation between them share so much.
+const INSTANT: Duration = Duration::from_micros(1);
 
 /// Where more than `gap_after` lies between two good answers, there is a gap.
 pub(super) fn what_was_not_observed_is_a_gap(past: &Past) -> Vec<String> {
@@ -74,8 +79,8 @@ pub(super) fn gaps_do_not_overlap(past: &Past) -> Vec<String> {
                 past.record.gaps_of(channel).filter(|gap| gap.users_only == users_only).collect();
             gaps.sort_by_key(|gap| gap.from);
             for pair in gaps.windows(2) {
-                // Two gaps may share the observation between them.
-                let apart = pair[0].to.is_some_and(|to| to <= pair[1].from || between(past, channel, pair));
+                let next = pair[1].from.plus(INSTANT);
+                let apart = pair[0].to.is_some_and(|to| to <= next) || pair.iter().any(|gap| between(past, channel, gap));
                 if !apart {
                     broken.push(format!("{channel}: {:?} and {:?}", pair[0], pair[1]));
                 }
@@ -85,8 +90,11 @@ pub(super) fn gaps_do_not_overlap(past: &Past) -> Vec<String> {
     broken
 }
 
-/// One good answer may end a gap and be the last before the next: the gaps overlap by the time in which it was true.
-fn between(past: &Past, channel: &str, pair: &[&Gap]) -> bool {
-    past.good(channel).any(|(exchange, _)| Some(past.scale.shown(exchange.received)) == pair[0].to)
-        && pair[0].from < pair[1].from
+/// A good answer may end a gap and be the last before the next: the gaps overlap by the time in which it was true.
+fn between(past: &Past, channel: &str, next: &Gap) -> bool {
+    past.good(channel).any(|(exchange, _)| {
+        let earliest = past.scale.reading(exchange.sent) - past.world.plan.cache_ttl;
+        earliest == next.from.as_micros()
+            || past.was_set(exchange.sent - past.world.plan.cache_ttl, exchange.sent)
+    })
 }

@@ -24,12 +24,14 @@ pub(super) fn the_order_rule_is_kept(past: &Past) -> Vec<String> {
                 // What was not committed before a crash is forgotten.
                 (free, life) = (i64::MIN, exchange.life);
             }
-            let sent = past.scale.shown(exchange.sent).as_micros();
+            let sent = past.scale.reading(exchange.sent);
             if sent < free && !exchange.request.is_later_page() {
                 broken.push(format!("{channel} was asked for at {sent}, before {free}: {exchange:?}"));
             }
-            let cached = if exchange.result.is_ok() { plan.cache_ttl } else { 0 };
-            free = free.max(past.scale.shown(exchange.received).as_micros() + cached);
+            // Where people moved between pages, only the first page is an observation.
+            let seen = exchange.result.is_ok() && !exchange.request.is_later_page();
+            let cached = if seen { plan.cache_ttl } else { 0 };
+            free = free.max(past.scale.reading(exchange.received) + cached);
         }
     }
     broken
