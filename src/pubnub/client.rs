@@ -43,7 +43,7 @@ pub struct ClientConfig {
     /// The longest one request may take, its whole answer included.
     pub request_timeout: Duration,
     /// The longest answer that is read, in bytes after unpacking. What comes of it takes more memory than that: a small
-    /// state some 600 bytes.
+    /// state some 600 bytes. An answer that would take more than 1 GiB is a bad one.
     pub max_answer: usize,
     /// What to do after an error that may pass.
     pub retry: RetryPolicy,
@@ -251,6 +251,7 @@ pub(super) fn understand<T>(answer: &Answer, parse: impl Fn(&str) -> Result<T, F
     }
     let bad = |flaw: &Flaw, text: &str| Error::BadAnswer { what: flaw.describe(text) };
     let text = answer::text(&answer.body).map_err(|(flaw, text)| bad(&flaw, &text))?;
+    answer::check_memory(&text).map_err(|flaw| bad(&flaw, &text))?;
     match is_refusal(&text) {
         Ok(true) => Err(refusal(answer)),
         Ok(false) => parse(&text).map_err(|flaw| bad(&flaw, &text)),

@@ -76,27 +76,38 @@ impl Daemon {
 
     /// An answer of its API.
     pub(crate) async fn get(&self, path: &str) -> Value {
-        let answer = self.http.get(format!("http://{}{path}", self.address)).send().await.unwrap();
-        let (status, body) = (answer.status(), answer.text().await.unwrap());
-        assert!(status.is_success(), "{path}: {status} {body}");
-        serde_json::from_str(&body).unwrap()
+        let body = self.ask(path).await;
+        assert!(!body.is_null(), "{path} is about an unknown channel");
+        body
     }
 
-    /// A channel as it is now, in full; `null` if it is not known.
+    /// An answer of its API; `null` about a channel that is not known (yet).
+    async fn ask(&self, path: &str) -> Value {
+        let answer = self.http.get(format!("http://{}{path}", self.address)).send().await.unwrap();
+        let (status, body) = (answer.status(), answer.text().await.unwrap());
+        let value: Value = serde_json::from_str(&body).unwrap();
+        if value["code"] == "unknown_channel" {
+            return Value::Null;
+        }
+        assert!(status.is_success(), "{path}: {status} {body}");
+        value
+    }
+
+    /// A channel as it is now, in full; `null` if it is not known (yet).
     pub(crate) async fn channel(&self, name: &str) -> Value {
-        let path = format!("http://{}/v1/channels/{}", self.address, encoded(name));
-        let answer = self.http.get(path).send().await.unwrap();
-        let body = answer.text().await.unwrap();
-        let body: Value = serde_json::from_str(&body).unwrap();
-        if body["code"] == "unknown_channel" { Value::Null } else { body }
+        self.ask(&format!("/v1/channels/{}", encoded(name))).await
     }
 
     /// Its events as `kind user channel`, oldest first, at most a thousand.
     pub(crate) async fn events(&self) -> Vec<String> {
-        let events = self.get("/v1/events?limit=1000").await;
+        self.list("/v1/events?limit=1000").await
+    }
+
+    async fn list(&self, path: &str) -> Vec<String> {
+        let events = self.ask(path).await;
         let text = |event: &Value, key: &str| event[key].as_str().unwrap().to_owned();
         let line = |event: &Value| ["kind", "user", "channel"].map(|key| text(event, key)).join(" ");
-        events["items"].as_array().unwrap().iter().map(line).collect()
+        events["items"].as_array().into_iter().flatten().map(line).collect()
     }
 
     /// Whether somebody is somewhere now: `yes`, `no` or `unknown`.
@@ -107,10 +118,10 @@ impl Daemon {
 
     /// Waits until an event is recorded.
     pub(crate) async fn tells(&self, event: &str) {
-        self.until(&format!("{event:?} is recorded"), async || {
-            self.events().await.iter().any(|told| told == event)
-        })
-        .await;
+        let (_, channel) = event.rsplit_once(' ').unwrap();
+        let path = format!("/v1/events?channel={}", encoded(channel));
+        let told = async || self.list(&path).await.iter().any(|told| told == event);
+        self.until(&format!("{event:?} is recorded"), told).await;
     }
 
     /// Waits until something holds.

@@ -6,4 +6,8 @@
 mod answers;
 mod channels;
 mod daemon;
+mod discoveries;
+mod groups;
 mod origin;
+mod pages;
+mod size;
