@@ -94,7 +94,7 @@ impl ChannelActor {
             match result {
                 Ok(()) => actor.committed(&commit),
                 Err(RecordError::Unavailable) => {
-                    actor.live.channel.write().failed(GapReason::HistoryUnavailable);
+                    actor.not_recorded(&commit);
                     if commit.is_end() && actor.must_record_end() {
                         ctx.run_later(END_AGAIN_AFTER, Self::begin_end);
                         return;
@@ -125,6 +125,14 @@ impl ChannelActor {
         match commit {
             Commit::Observation(seen, changes) => channel.apply(seen, changes),
             Commit::Gap(changes) | Commit::End(changes) => channel.take_gaps(&changes.gaps),
+        }
+    }
+
+    fn not_recorded(&self, commit: &Commit) {
+        let mut channel = self.live.channel.write();
+        match commit {
+            Commit::Observation(..) => channel.unrecorded(),
+            Commit::Gap(_) | Commit::End(_) => channel.failed(GapReason::HistoryUnavailable),
         }
     }
 

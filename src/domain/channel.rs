@@ -183,6 +183,13 @@ impl Channel {
         self.trouble = Some(reason);
     }
 
+    /// What was seen could not be recorded, so nothing is proven since the last observation that was, and a gap opens at
+    /// once. Otherwise a later observation that looks like that one again would prove the time between.
+    pub fn unrecorded(&mut self) {
+        self.failed(GapReason::HistoryUnavailable);
+        self.patience = Some(Duration::ZERO);
+    }
+
     /// Whether the observation repeats the last one, so that nothing is to be written: [`Channel::observe`] would give
     /// `None`. Cheaper than that, and asked far more often.
     ///
