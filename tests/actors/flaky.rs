@@ -11,7 +11,8 @@ use adsum::domain::occupancy::Run;
 use adsum::domain::time::Time;
 use adsum::domain::visit::Visit;
 use adsum::history::{
-    ChannelRecord, Entry, EventQuery, History, HistoryError, Mark, Result, StateAt, VisitQuery,
+    ChannelRecord, Discovery, Entry, EventQuery, History, HistoryError, Mark, Result, StateAt, Unlisted,
+    VisitQuery,
 };
 
 /// What goes wrong.
@@ -61,6 +62,10 @@ impl History for Flaky {
         self.write(|history| history.begin(channels, began))
     }
 
+    fn discovered(&self, discovery: &Discovery) -> Result<()> {
+        self.write(|history| history.discovered(discovery))
+    }
+
     fn mark(&self, mark: &Mark) -> Result<()> {
         self.write(|history| history.mark(mark))
     }
@@ -77,6 +82,7 @@ impl History for Flaky {
 
     pass! {
         checkpoint(channel: &ChannelName) -> Option<Checkpoint>;
+        unlisted(channel: &ChannelName, at: Time) -> Option<Unlisted>;
         recover() -> usize;
         channels(after: Option<&ChannelName>, limit: usize) -> Vec<ChannelName>;
         channel(channel: &ChannelName) -> Option<ChannelRecord>;

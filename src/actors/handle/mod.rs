@@ -25,7 +25,7 @@ pub use self::events::GapCursor;
 pub use self::start::{Parts, Settings, StartError, start};
 pub use self::users::MAX_STATES;
 use super::clock::Clock;
-use super::live::{LastDiscovery, Registry};
+use super::live::Registry;
 use super::recorder::{Committed, HistoryHealth};
 use super::supervisor::{Stop, Supervisor};
 
@@ -46,7 +46,6 @@ use crate::states::States;
 #[derive(Clone)]
 pub struct Adsum {
     registry: Registry,
-    discovered: LastDiscovery,
     history: Arc<dyn History>,
     states: Arc<States>,
     clock: Clock,

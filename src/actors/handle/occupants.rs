@@ -5,6 +5,7 @@ use std::time::Duration;
 use hashbrown::HashSet;
 
 use super::facts::{Facts, INSTANT, gaps_of};
+use super::presence::unlisted;
 use super::{Adsum, AskError, OccupantAt, Occupants};
 use crate::actors::live::Live;
 use crate::domain::answer::{Present, presence};
@@ -111,6 +112,13 @@ fn occupant_now(user: &UserId, member: &Member, listed: bool) -> OccupantAt {
 
 fn occupants_at(history: &dyn History, facts: &Facts, at: Time) -> Result<Found, AskError> {
     let channel = &facts.record.channel;
+    if at < facts.record.began
+        && let Some((answer, _)) = unlisted(history, channel, at)?
+        && answer.present == Present::No
+    {
+        let occupancy = Some(Bounds { min: 0, max: 0 });
+        return Ok(Found { at, occupancy, observed: true, items: Vec::new() });
+    }
     // Gaps last: one that was found since covers what a visit read before it does not know.
     let visits = visits_touching(history, Some(channel), None, at)?;
     let runs = facts.runs(history, at, at)?;

@@ -2,6 +2,7 @@
 
 mod channels;
 mod codes;
+mod discoveries;
 mod errors;
 mod events;
 mod expire;
@@ -17,7 +18,10 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::{ChannelRecord, Entry, EventQuery, History, HistoryError, Mark, Result, StateAt, VisitQuery};
+use super::{
+    ChannelRecord, Discovery, Entry, EventQuery, History, HistoryError, Mark, Result, StateAt, Unlisted,
+    VisitQuery,
+};
 use crate::domain::channel::Checkpoint;
 use crate::domain::event::{EventId, Recorded};
 use crate::domain::gap::Gap;
@@ -137,7 +141,7 @@ impl History for Sqlite {
     }
 
     fn begin(&self, channels: &[ChannelName], began: Time) -> Result<()> {
-        self.write(|tx, _| channels.iter().try_for_each(|channel| write::begin(tx, channel, began)))
+        self.write(|tx, _| write::begin(tx, channels, began))
     }
 
     fn commit(&self, entries: &[Entry]) -> Result<Vec<Recorded>> {
@@ -146,6 +150,14 @@ impl History for Sqlite {
 
     fn mark(&self, mark: &Mark) -> Result<()> {
         self.write(|tx, _| mark::mark(tx, mark))
+    }
+
+    fn discovered(&self, discovery: &Discovery) -> Result<()> {
+        self.write(|tx, _| discoveries::discovered(tx, discovery))
+    }
+
+    fn unlisted(&self, channel: &ChannelName, at: Time) -> Result<Option<Unlisted>> {
+        self.read(|tx| discoveries::unlisted(tx, channel, at))
     }
 
     fn recover(&self) -> Result<usize> {
