@@ -199,7 +199,6 @@ async fn tens_of_thousands_of_channels_come_and_go_without_a_trace_in_what_is_wa
     settings.mark_every = Duration::from_secs(900);
     let world = World::start(settings, FakeSource::default()).await;
     world.pass(901.0).await;
-    eprintln!("resident: {} MiB", resident());
     for wave in 0..CHANNELS / AT_ONCE {
         let names = (0..AT_ONCE).map(|n| format!("room.{}", wave * AT_ONCE + n)).collect::<Vec<_>>();
         for name in &names {
@@ -212,14 +211,12 @@ async fn tens_of_thousands_of_channels_come_and_go_without_a_trace_in_what_is_wa
         let asked = world.source.requests() - before;
         assert!(asked < AT_ONCE + 150, "{asked} requests in wave {wave}: what just emptied, once each alone");
     }
-    eprintln!("resident: {} MiB", resident());
     let watched = world.adsum.channels();
     assert!(watched.len() <= CHANNELS && watched.iter().all(|channel| channel.status == Status::Ok));
     let before = world.source.requests();
     world.pass(86_400.0 + 1800.0).await;
     let asked = world.source.requests() - before;
     assert!(asked <= 86_400 / 900 + 10, "{asked} requests in a day: only discoveries");
-    eprintln!("resident: {} MiB", resident());
     assert_eq!(world.adsum.channels().len(), 0, "a day later all are forgotten");
     let events = world.adsum.events(EventQuery { limit: 1000, ..EventQuery::default() }).await.unwrap();
     assert!(events.items.iter().all(|event| event.kind != EventKind::Present));
@@ -227,9 +224,4 @@ async fn tens_of_thousands_of_channels_come_and_go_without_a_trace_in_what_is_wa
     world.pass(1200.0).await;
     let back = world.adsum.presence(&channel("room.7"), &user("ada"), None).await.unwrap();
     assert_eq!(back.answer.present, Present::Yes);
-}
-
-fn resident() -> usize {
-    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
-    text.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096 / (1 << 20)
 }

@@ -6,6 +6,7 @@
 mod channels;
 mod events;
 mod facts;
+mod moment;
 mod occupancy;
 mod occupants;
 mod presence;
@@ -247,15 +248,25 @@ pub struct PresenceAnswer {
 pub struct UserNow {
     /// Who.
     pub user: UserId,
-    /// The visits that last, in order of channel name, each with the moment up to which it is known: that of the channel's
-    /// last good observation.
-    pub here: Vec<(Visit, Time)>,
+    /// The visits that last, in order of channel name.
+    pub here: Vec<Staying>,
     /// Up to when the user was proven to be anywhere.
     pub last_seen: Option<Time>,
     /// How many visits the record holds.
     pub visits: u64,
     /// How long they were together.
     pub total: Length,
+}
+
+/// A visit that lasts.
+#[derive(Clone, Debug)]
+pub struct Staying {
+    /// The visit.
+    pub visit: Visit,
+    /// Up to when it is known: the channel's last good observation.
+    pub at: Time,
+    /// `Yes` or `Unknown`: whether that observation lists the user.
+    pub answer: Answer,
 }
 
 /// A channel in which a user was, or may have been, at a moment.

@@ -95,12 +95,6 @@ impl<'a> Lengths<'a> {
         })
     }
 
-    /// When the channel's last good observation had arrived, if its facts were read.
-    pub(super) fn last_observed(&self, channel: &ChannelName) -> Option<Time> {
-        let facts = self.facts.get(channel)?.as_ref()?;
-        facts.observed.last.map(|last| last.latest)
-    }
-
     /// The visit with its length and the gaps inside it.
     pub(super) fn item(&self, visit: Visit) -> Result<VisitItem, AskError> {
         let from = visit.joined.not_before.unwrap_or(visit.joined.not_after);
