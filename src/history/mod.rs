@@ -293,6 +293,12 @@ pub trait History: Send + Sync + 'static {
     /// See [`HistoryError`].
     fn visits(&self, query: &VisitQuery) -> Result<Vec<Visit>>;
 
+    /// The user's visit to the same channel before this one.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn visit_before(&self, visit: &Visit) -> Result<Option<Visit>>;
+
     /// The state of a visit as of `at`: the last one that had settled by then.
     ///
     /// # Errors

@@ -91,6 +91,7 @@ impl History for Flaky {
         event_ids() -> (EventId, EventId);
         newest() -> Option<Time>;
         visits(query: &VisitQuery) -> Vec<Visit>;
+        visit_before(visit: &Visit) -> Option<Visit>;
         state_at(visit: &Visit, at: Time) -> StateAt;
         runs(channel: &ChannelName, from: Time, to: Time) -> Vec<Run>;
         watches() -> Vec<String>;

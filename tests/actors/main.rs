@@ -4,6 +4,7 @@
 mod answers;
 mod discoveries;
 mod flaky;
+mod merging;
 mod regressions;
 mod world;
 

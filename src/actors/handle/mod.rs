@@ -6,6 +6,7 @@
 mod channels;
 mod events;
 mod facts;
+mod merged;
 mod moment;
 mod occupancy;
 mod occupants;
@@ -23,6 +24,7 @@ use thiserror::Error;
 use tokio::sync::{Semaphore, broadcast, watch};
 
 pub use self::events::GapCursor;
+pub use self::merged::MAX_LOOKED_AT;
 pub use self::start::{Parts, Settings, StartError, start};
 pub use self::users::MAX_STATES;
 use super::clock::Clock;

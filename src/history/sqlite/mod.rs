@@ -192,6 +192,10 @@ impl History for Sqlite {
         self.read(|tx| visits::visits(tx, query))
     }
 
+    fn visit_before(&self, visit: &Visit) -> Result<Option<Visit>> {
+        self.read(|tx| visits::before(tx, visit))
+    }
+
     fn state_at(&self, visit: &Visit, at: Time) -> Result<StateAt> {
         self.read(|tx| events::state_at(tx, visit, at))
     }
