@@ -104,9 +104,6 @@ impl Discovery {
     }
 }
 
-/// The last good discovery, if there was one.
-pub type LastDiscovery = Arc<RwLock<Option<Arc<Discovery>>>>;
-
 /// Every watched channel.
 #[derive(Clone, Default, Debug)]
 pub struct Registry(Arc<RwLock<HashMap<ChannelName, Arc<Live>>>>);

@@ -9,8 +9,9 @@ use super::output::{Format, Page};
 use super::paging::Paging;
 use super::show::{Column, Kind, field, items, sentence};
 
-const HERE: [Column; 3] = [
+const HERE: [Column; 4] = [
     ("CHANNEL", "channel", Kind::Text),
+    ("PRESENT", "present", Kind::Word),
     ("SINCE (UTC)", "since", Kind::Window),
     ("STATE", "state", Kind::Json),
 ];

@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::domain::channel::{Changes, Checkpoint};
 use crate::domain::event::{EventId, EventKind, Recorded, Seq};
 use crate::domain::gap::Gap;
-use crate::domain::names::{ChannelName, UserId};
+use crate::domain::names::{ChannelName, Pattern, UserId};
 use crate::domain::occupancy::Run;
 use crate::domain::state::Shown;
 use crate::domain::time::{Moment, Time, Window};
@@ -94,6 +94,28 @@ pub struct Mark {
     pub others: Vec<(ChannelName, Option<Moment>)>,
     /// The widest step ([`Run::widest`]) of any of their runs so far.
     pub widest: Duration,
+}
+
+/// A good discovery: every name that a pattern matches was observed at `moment`, and all but the listed had nobody.
+#[derive(Clone, Debug)]
+pub struct Discovery {
+    /// When it was true.
+    pub moment: Moment,
+    /// What it was made for.
+    pub patterns: Vec<Pattern>,
+    /// Every channel that had somebody and that a pattern matches.
+    pub listed: Vec<ChannelName>,
+    /// A discovery goes on from one that is no older than this; otherwise there was a pause in which nothing was seen.
+    pub patience: Duration,
+}
+
+/// Discoveries without a pause that did not list a channel which had no record then.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Unlisted {
+    /// From the first to the last of them, an occupancy of 0.
+    pub run: Run,
+    /// Whether the next may go on from the last.
+    pub goes_on: bool,
 }
 
 /// A channel as the record knows it.
@@ -184,7 +206,9 @@ pub trait History: Send + Sync + 'static {
     /// See [`HistoryError`]; so for every method here.
     fn checkpoint(&self, channel: &ChannelName) -> Result<Option<Checkpoint>>;
 
-    /// Notes that these channels' watches begin. A channel that was watched before keeps its record.
+    /// Notes that these channels' watches begin. A channel that was watched before keeps its record, and is not forgotten
+    /// while it is watched. One without a record begins with a complete observation of nobody where the last discovery
+    /// for a matching pattern is known: that did not list it, for what a discovery lists has a record from then on.
     ///
     /// # Errors
     /// See [`HistoryError`].
@@ -205,9 +229,23 @@ pub trait History: Send + Sync + 'static {
     /// See [`HistoryError`].
     fn mark(&self, mark: &Mark) -> Result<()>;
 
+    /// Notes a good discovery, and that the watches of what it lists begin, at once (see [`History::begin`]). An older
+    /// one than was noted before changes nothing.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn discovered(&self, discovery: &Discovery) -> Result<()>;
+
+    /// What discoveries observed of a channel around `at`, before it had a record if it has one now: of the series that
+    /// began by then, the one that reaches furthest. `None`: no discovery observed it then.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn unlisted(&self, channel: &ChannelName, at: Time) -> Result<Option<Unlisted>>;
+
     /// Called once at start, before anything is watched: every channel that was neither stopped nor unwatched was
     /// being watched when adsum ended without stopping. Their last runs end where the last mark proves them, and a gap
-    /// `crashed` opens from there. Gives how many there were.
+    /// `crashed` opens from there. Gives how many there were. No later discovery goes on from one before.
     ///
     /// # Errors
     /// See [`HistoryError`].
@@ -254,6 +292,12 @@ pub trait History: Send + Sync + 'static {
     /// # Errors
     /// See [`HistoryError`].
     fn visits(&self, query: &VisitQuery) -> Result<Vec<Visit>>;
+
+    /// The user's visit to the same channel before this one.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn visit_before(&self, visit: &Visit) -> Result<Option<Visit>>;
 
     /// The state of a visit as of `at`: the last one that had settled by then.
     ///

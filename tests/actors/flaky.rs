@@ -11,7 +11,8 @@ use adsum::domain::occupancy::Run;
 use adsum::domain::time::Time;
 use adsum::domain::visit::Visit;
 use adsum::history::{
-    ChannelRecord, Entry, EventQuery, History, HistoryError, Mark, Result, StateAt, VisitQuery,
+    ChannelRecord, Discovery, Entry, EventQuery, History, HistoryError, Mark, Result, StateAt, Unlisted,
+    VisitQuery,
 };
 
 /// What goes wrong with a history.
@@ -94,6 +95,10 @@ impl<F: Trouble> History for Flaky<F> {
         self.write(|history| history.begin(channels, began))
     }
 
+    fn discovered(&self, discovery: &Discovery) -> Result<()> {
+        self.write(|history| history.discovered(discovery))
+    }
+
     fn mark(&self, mark: &Mark) -> Result<()> {
         self.write(|history| history.mark(mark))
     }
@@ -122,6 +127,7 @@ impl<F: Trouble> History for Flaky<F> {
 
     pass! {
         checkpoint(channel: &ChannelName) -> Option<Checkpoint>;
+        unlisted(channel: &ChannelName, at: Time) -> Option<Unlisted>;
         channels(after: Option<&ChannelName>, limit: usize) -> Vec<ChannelName>;
         channel(channel: &ChannelName) -> Option<ChannelRecord>;
         knows_user(user: &UserId) -> bool;
@@ -129,6 +135,7 @@ impl<F: Trouble> History for Flaky<F> {
         event_ids() -> (EventId, EventId);
         newest() -> Option<Time>;
         visits(query: &VisitQuery) -> Vec<Visit>;
+        visit_before(visit: &Visit) -> Option<Visit>;
         state_at(visit: &Visit, at: Time) -> StateAt;
         runs(channel: &ChannelName, from: Time, to: Time) -> Vec<Run>;
         watches() -> Vec<String>;

@@ -1,8 +1,11 @@
 //! The moving parts in virtual time, against a service of the test's own and a real history.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod answers;
+mod discoveries;
 mod durable;
 mod flaky;
+mod merging;
 mod regressions;
 mod world;
 

@@ -278,11 +278,11 @@ async fn a_channel_without_gaps_says_how_much_of_it_was_observed() {
 #[tokio::test]
 async fn where_tells_where_a_user_is_and_was_last_seen() {
     let answer = json!({"user": "alice", "here": [{"channel": "lobby", "state": {"mood": "away"}, "state_since": null,
-        "since": {"not_before": "2026-11-24T14:01:00.000Z", "not_after": "2026-11-24T14:01:04.000Z"}}],
+        "present": "yes", "since": {"not_before": "2026-11-24T14:01:00.000Z", "not_after": "2026-11-24T14:01:04.000Z"}}],
         "last_seen_at": "2026-11-24T14:05:00.000Z", "visits": 7, "total_s": {"min": 60, "max": 90}});
     insta::assert_snapshot!(ask(&["where", "alice"], answer).await.stdout, @r#"
-    CHANNEL  SINCE (UTC)                             STATE
-    lobby    2026-11-24 14:01:00.000 … 14:01:04.000  {"mood":"away"}
+    CHANNEL  PRESENT  SINCE (UTC)                             STATE
+    lobby    yes      2026-11-24 14:01:00.000 … 14:01:04.000  {"mood":"away"}
     last seen (UTC): 2026-11-24 14:05:00.000
     visits: 7
     total time: 1m00s … 1m30s

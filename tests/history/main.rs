@@ -8,6 +8,7 @@
 )]
 
 mod commits;
+mod discoveries;
 mod expiry;
 mod given;
 mod lists;

@@ -89,12 +89,6 @@ impl Facts {
         self.observed.last_complete.map(|last| last.earliest)
     }
 
-    /// Whether users are settled at `at`, gaps aside.
-    pub(super) fn users_observed(&self, at: Time) -> bool {
-        let since = self.observed.complete_since.is_some_and(|since| since <= at);
-        since && self.users_settled_until().is_some_and(|until| at <= until)
-    }
-
     /// A visit that lasts goes on up to where the published observations prove it.
     pub(super) fn up_to_date(&self, visit: Visit) -> Visit {
         let settled = self.users_settled_until().unwrap_or(visit.listed_until);

@@ -6,6 +6,8 @@
 mod channels;
 mod events;
 mod facts;
+mod merged;
+mod moment;
 mod occupancy;
 mod occupants;
 mod presence;
@@ -22,10 +24,11 @@ use thiserror::Error;
 use tokio::sync::{Semaphore, broadcast, watch};
 
 pub use self::events::GapCursor;
+pub use self::merged::MAX_LOOKED_AT;
 pub use self::start::{Parts, Settings, StartError, start};
 pub use self::users::MAX_STATES;
 use super::clock::Clock;
-use super::live::{LastDiscovery, Registry};
+use super::live::Registry;
 use super::recorder::{Committed, HistoryHealth};
 use super::supervisor::{Stop, Supervisor};
 
@@ -46,7 +49,6 @@ use crate::states::States;
 #[derive(Clone)]
 pub struct Adsum {
     registry: Registry,
-    discovered: LastDiscovery,
     history: Arc<dyn History>,
     states: Arc<States>,
     clock: Clock,
@@ -248,15 +250,25 @@ pub struct PresenceAnswer {
 pub struct UserNow {
     /// Who.
     pub user: UserId,
-    /// The visits that last, in order of channel name, each with the moment up to which it is known: that of the channel's
-    /// last good observation.
-    pub here: Vec<(Visit, Time)>,
+    /// The visits that last, in order of channel name.
+    pub here: Vec<Staying>,
     /// Up to when the user was proven to be anywhere.
     pub last_seen: Option<Time>,
     /// How many visits the record holds.
     pub visits: u64,
     /// How long they were together.
     pub total: Length,
+}
+
+/// A visit that lasts.
+#[derive(Clone, Debug)]
+pub struct Staying {
+    /// The visit.
+    pub visit: Visit,
+    /// Up to when it is known: the channel's last good observation.
+    pub at: Time,
+    /// `Yes` or `Unknown`: whether that observation lists the user.
+    pub answer: Answer,
 }
 
 /// A channel in which a user was, or may have been, at a moment.

@@ -2,20 +2,21 @@
 
 use std::time::Duration;
 
-use hashbrown::HashSet;
+use hashbrown::HashMap;
 
-use super::facts::{Facts, INSTANT, gaps_of};
+use super::facts::{Facts, INSTANT};
+use super::moment::Then;
 use super::{Adsum, AskError, OccupantAt, Occupants};
 use crate::actors::live::Live;
-use crate::domain::answer::{Present, presence};
+use crate::domain::answer::Present;
 use crate::domain::channel::Channel;
 use crate::domain::names::{ChannelName, UserId};
 use crate::domain::observation::Grade;
-use crate::domain::occupancy::{self, Bounds};
+use crate::domain::occupancy::Bounds;
 use crate::domain::roster::Member;
 use crate::domain::time::{Moment, Time};
 use crate::domain::visit::Visit;
-use crate::history::{History, VisitCursor, VisitQuery};
+use crate::history::{History, StateAt, VisitCursor, VisitQuery};
 
 /// Visits are read in pages of so many.
 pub(super) const VISITS: usize = 1000;
@@ -111,34 +112,27 @@ fn occupant_now(user: &UserId, member: &Member, listed: bool) -> OccupantAt {
 
 fn occupants_at(history: &dyn History, facts: &Facts, at: Time) -> Result<Found, AskError> {
     let channel = &facts.record.channel;
-    // Gaps last: one that was found since covers what a visit read before it does not know.
-    let visits = visits_touching(history, Some(channel), None, at)?;
-    let runs = facts.runs(history, at, at)?;
-    let gaps = gaps_of(history, channel, at, at.plus(INSTANT))?;
-    let mut items: Vec<OccupantAt> = Vec::new();
-    let mut listed = HashSet::new();
-    for visit in visits {
-        let visit = facts.up_to_date(visit);
-        let answer = presence(Some(&facts.observed), std::slice::from_ref(&visit), &gaps, at);
-        // Of somebody who left in one window and came back in the next, one entry is enough.
-        if answer.present == Present::No || !listed.insert(visit.user.clone()) {
-            continue;
-        }
-        let state = history.state_at(&visit, at)?;
-        items.push(OccupantAt {
-            user: visit.user,
-            present: answer.present,
-            since: visit.joined,
-            state: state.state,
-            state_since: state.since,
-        });
+    let mut of_user: HashMap<UserId, Vec<Visit>> = HashMap::new();
+    for visit in visits_touching(history, Some(channel), None, at)? {
+        of_user.entry(visit.user.clone()).or_default().push(visit);
     }
-    Ok(Found {
-        at,
-        occupancy: occupancy::at(&runs, &gaps, at),
-        observed: facts.users_observed(at) && !gaps.iter().any(|gap| gap.covers(at)),
-        items,
-    })
+    let then = Then::read(history, channel, Some(facts), at)?;
+    let mut items: Vec<OccupantAt> = Vec::new();
+    for (user, visits) in of_user {
+        // Of somebody who left in one window and came back in the next, the later visit is told.
+        let (Some(visit), answer) = (visits.last(), then.answer(&visits)) else { continue };
+        if answer.present != Present::No {
+            let StateAt { state, since } = history.state_at(visit, at)?;
+            items.push(OccupantAt {
+                user,
+                present: answer.present,
+                since: visit.joined,
+                state,
+                state_since: since,
+            });
+        }
+    }
+    Ok(Found { at, occupancy: then.occupancy(history)?, observed: then.is_observed(), items })
 }
 
 /// Visits whose user may have been there at `at`.

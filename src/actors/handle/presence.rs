@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::facts::{Facts, INSTANT, gaps_of};
+use super::facts::Facts;
+use super::moment::{Then, coarse};
 use super::occupants::{visit_of, visits_touching};
 use super::{Adsum, AskError, PresenceAnswer};
-use crate::domain::answer::{Answer, Observed, presence, presence_now};
+use crate::domain::answer::{Answer, Observed, presence_now};
 use crate::domain::channel::Channel;
 use crate::domain::names::{ChannelName, UserId};
 use crate::domain::time::Time;
@@ -37,16 +38,10 @@ impl Adsum {
         let published = self.published(channel);
         let (channel, user, now) = (channel.clone(), user.clone(), self.now());
         self.ask(move |history| {
-            let Some(facts) = Facts::read(history, &channel, published)? else {
-                let answer = presence(None, &[], &[], at);
-                return Ok(PresenceAnswer { answer, at, age: now.since(at), resolution: None });
-            };
-            // Gaps last: one that was found since covers what a visit read before it does not know.
+            let facts = Facts::read(history, &channel, published)?;
             let visits = visits_touching(history, Some(&channel), Some(&user), at)?;
-            let gaps = gaps_of(history, &channel, at, at.plus(INSTANT))?;
-            let visits: Vec<_> = visits.into_iter().map(|visit| facts.up_to_date(visit)).collect();
-            let answer = presence(Some(&facts.observed), &visits, &gaps, at);
-            let resolution = facts.resolution(history, at)?;
+            let then = Then::read(history, &channel, facts.as_ref(), at)?;
+            let (answer, resolution) = (then.answer(&visits), then.resolution(history)?);
             Ok(PresenceAnswer { answer, at, age: now.since(at), resolution })
         })
         .await
@@ -58,13 +53,16 @@ impl Adsum {
             return Ok(as_of_last(Some(&live.channel.read()), user, now));
         }
         let (channel, user) = (channel.clone(), user.clone());
-        let discovered = self.discovered.read().clone();
         self.ask(move |history| {
+            // A channel that has a record by now is answered up to where it had none.
             let kept = history.checkpoint(&channel)?;
-            if let Some(discovery) = discovered.filter(|d| kept.is_none() && d.found_nobody_in(&channel)) {
-                let at = discovery.moment.latest;
+            if kept.is_none()
+                && let Some(unlisted) = history.unlisted(&channel, now)?
+            {
+                let at = unlisted.run.last.latest;
                 let answer = Answer::no("the last discovery found nobody in the channel".to_owned());
-                return Ok(PresenceAnswer { answer, at, age: now.since(at), resolution: None });
+                let resolution = coarse(unlisted.run.widest);
+                return Ok(PresenceAnswer { answer, at, age: now.since(at), resolution });
             }
             let channel = kept.map(|kept| Channel::resume(channel, Duration::MAX, kept, Time::default()));
             Ok(as_of_last(channel.as_ref(), &user, now))
@@ -74,7 +72,7 @@ impl Adsum {
 }
 
 /// The answer as of the last good observation.
-fn as_of_last(channel: Option<&Channel>, user: &UserId, now: Time) -> PresenceAnswer {
+pub(super) fn as_of_last(channel: Option<&Channel>, user: &UserId, now: Time) -> PresenceAnswer {
     let run = channel.and_then(Channel::run);
     let observed = channel.map(|channel| Observed {
         began: channel.began,
@@ -90,6 +88,6 @@ fn as_of_last(channel: Option<&Channel>, user: &UserId, now: Time) -> PresenceAn
         answer: presence_now(observed.as_ref(), visit.as_ref()),
         at,
         age: now.since(at),
-        resolution: run.map(|run| run.widest).filter(|widest| !widest.is_zero()),
+        resolution: run.and_then(|run| coarse(run.widest)),
     }
 }

@@ -10,7 +10,7 @@ use tracing::info;
 
 use super::{Adsum, QUESTIONS};
 use crate::actors::clock::Clock;
-use crate::actors::live::{LastDiscovery, Registry};
+use crate::actors::live::Registry;
 use crate::actors::pace::Pace;
 use crate::actors::poller::PollerParts;
 use crate::actors::recorder::RecorderParts;
@@ -89,7 +89,6 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
     let watchlist = tokio::task::spawn_blocking(move || recover(&*history, targets, &groups, now)).await;
     let (watchlist, newest, last_event) = watchlist.map_err(|_| StartError::Interrupted)??;
     let registry = Registry::default();
-    let discovered = LastDiscovery::default();
     let committed = broadcast::Sender::new(COMMITS_KEPT);
     let health = Arc::new(watch::Sender::new(None));
     let (fail, failed) = watch::channel(false);
@@ -119,7 +118,6 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         discover_interval: settings.discover_interval,
         watchlist,
         registry: registry.clone(),
-        discovered: discovered.clone(),
         states: Arc::clone(&parts.states),
         recorder,
         poller,
@@ -128,7 +126,6 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
     .start();
     Ok(Adsum {
         registry,
-        discovered,
         history: parts.history,
         states: parts.states,
         clock: parts.clock,

@@ -2,15 +2,21 @@
 
 use std::time::Duration;
 
-use super::facts::{INSTANT, gaps_of};
-use super::occupants::{VISITS, each_visit, visits_touching};
+use hashbrown::HashMap;
+
+use super::facts::{Facts, Published};
+use super::moment::Then;
+use super::occupants::{VISITS, each_visit, visit_of, visits_touching};
+use super::presence::as_of_last;
 use super::visits::Lengths;
-use super::{Adsum, AskError, ChannelAt, UserNow};
-use crate::domain::answer::{Answer, Present, presence, presence_now};
-use crate::domain::names::UserId;
-use crate::domain::time::{Time, Window};
+use super::{Adsum, AskError, ChannelAt, Staying, UserNow};
+use crate::actors::live::Registry;
+use crate::domain::answer::{Answer, Present};
+use crate::domain::channel::Channel;
+use crate::domain::names::{ChannelName, UserId};
+use crate::domain::time::Time;
 use crate::domain::visit::{Length, Visit};
-use crate::history::VisitQuery;
+use crate::history::{History, VisitQuery};
 use crate::states::KnownState;
 
 /// A user's known states are listed for at most so many channels.
@@ -23,6 +29,7 @@ impl Adsum {
     /// [`AskError::UnknownUser`], [`AskError::History`].
     pub async fn user(&self, user: &UserId) -> Result<UserNow, AskError> {
         let (published, now, user) = (self.published_all(), self.now(), user.clone());
+        let registry = self.registry.clone();
         self.ask(move |history| {
             if !history.knows_user(&user)? {
                 return Err(AskError::UnknownUser(user));
@@ -30,7 +37,7 @@ impl Adsum {
             let query = VisitQuery { user: Some(user.clone()), limit: VISITS, ..VisitQuery::default() };
             let mut lengths = Lengths::new(history, published, now)?;
             let mut found = UserNow {
-                user,
+                user: user.clone(),
                 here: Vec::new(),
                 last_seen: None,
                 visits: 0,
@@ -38,11 +45,13 @@ impl Adsum {
             };
             each_visit(history, query, |visit| {
                 let visit = lengths.up_to_date(visit)?;
-                let as_of = lengths.last_observed(&visit.channel).unwrap_or(visit.listed_until);
-                found.add(lengths.item(visit.clone())?.length, visit, as_of);
+                found.last_seen = found.last_seen.max(Some(visit.proven_until()));
+                found.add(lengths.item(visit)?.length);
                 Ok(())
             })?;
-            found.here.sort_unstable_by(|(one, _), (other, _)| one.channel.cmp(&other.channel));
+            found.here = here(history, &registry, &user, now)?;
+            let seen = found.here.iter().map(|here| here.visit.proven_until()).max();
+            found.last_seen = found.last_seen.max(seen);
             Ok(found)
         })
         .await
@@ -60,28 +69,18 @@ impl Adsum {
     ) -> Result<(Time, Vec<ChannelAt>), AskError> {
         let at = at.map(|at| self.not_future(at)).transpose()?;
         let (published, now, user) = (self.published_all(), self.now(), user.clone());
+        let registry = self.registry.clone();
         self.ask(move |history| {
             if !history.knows_user(&user)? {
                 return Err(AskError::UnknownUser(user));
             }
-            let mut lengths = Lengths::new(history, published, now)?;
-            let mut found = Vec::new();
-            for visit in visits_touching(history, None, Some(&user), at.unwrap_or(now))? {
-                let visit = lengths.up_to_date(visit)?;
-                let Some(Some(facts)) = lengths.facts.get(&visit.channel) else { continue };
-                let answer = match at {
-                    Some(at) => {
-                        let gaps = gaps_of(history, &visit.channel, at, at.plus(INSTANT))?;
-                        presence(Some(&facts.observed), std::slice::from_ref(&visit), &gaps, at)
-                    }
-                    None if visit.left.is_some() => continue,
-                    None => presence_now(Some(&facts.observed), Some(&visit)),
-                };
-                let as_of = at.or(facts.observed.last.map(|last| last.latest)).unwrap_or(now);
-                found.extend(channel_at(visit, answer, as_of));
-            }
+            let mut found = match at {
+                Some(at) => channels_at(history, &published, &user, at)?,
+                None => {
+                    here(history, &registry, &user, now)?.into_iter().map(Staying::into_channel).collect()
+                }
+            };
             found.sort_unstable_by(|one: &ChannelAt, other| one.channel.cmp(&other.channel));
-            found.dedup_by(|one, other| one.channel == other.channel);
             Ok((at.unwrap_or(now), found))
         })
         .await
@@ -105,20 +104,74 @@ impl Adsum {
 }
 
 impl UserNow {
-    fn add(&mut self, length: Length, visit: Visit, as_of: Time) {
+    fn add(&mut self, length: Length) {
         self.visits += 1;
-        self.last_seen = self.last_seen.max(Some(visit.proven_until()));
         self.total.min += length.min;
         self.total.max = self.total.max.zip(length.max).map(|(total, max)| total + max);
-        if visit.left.is_none() {
-            self.here.push((visit, as_of));
-        }
     }
 }
 
-fn channel_at(visit: Visit, answer: Answer, at: Time) -> Option<ChannelAt> {
-    let because = (answer.present == Present::Unknown).then_some(answer.because);
-    let since: Window = visit.joined;
-    let found = ChannelAt { channel: visit.channel, at, present: answer.present, since, because };
-    (found.present != Present::No).then_some(found)
+/// The channels in which a user was, or may have been, at a moment, as [`Adsum::presence`] answers.
+fn channels_at(
+    history: &dyn History,
+    published: &HashMap<ChannelName, Published>,
+    user: &UserId,
+    at: Time,
+) -> Result<Vec<ChannelAt>, AskError> {
+    let mut of_channel: HashMap<ChannelName, Vec<Visit>> = HashMap::new();
+    for visit in visits_touching(history, None, Some(user), at)? {
+        of_channel.entry(visit.channel.clone()).or_default().push(visit);
+    }
+    let mut found = Vec::new();
+    for (channel, visits) in of_channel {
+        let facts = Facts::read(history, &channel, published.get(&channel).copied().unwrap_or_default())?;
+        let answer = Then::read(history, &channel, facts.as_ref(), at)?.answer(&visits);
+        let Some(since) = visits.last().map(|visit| visit.joined) else { continue };
+        if answer.present != Present::No {
+            let because = (answer.present == Present::Unknown).then_some(answer.because);
+            found.push(ChannelAt { channel, at, present: answer.present, since, because });
+        }
+    }
+    Ok(found)
+}
+
+/// The visits of a user that last, in order of channel name: of watched channels as published, of others as recorded.
+fn here(
+    history: &dyn History,
+    registry: &Registry,
+    user: &UserId,
+    now: Time,
+) -> Result<Vec<Staying>, AskError> {
+    let in_channel = |channel: &Channel| {
+        let visit = visit_of(channel, user)?;
+        let found = as_of_last(Some(channel), user, now);
+        Some(Staying { visit, at: found.at, answer: found.answer })
+    };
+    let query =
+        VisitQuery { user: Some(user.clone()), open: Some(true), limit: VISITS, ..VisitQuery::default() };
+    let mut left = Vec::new();
+    let live = registry.all();
+    let mut found: Vec<Staying> = live.iter().filter_map(|live| in_channel(&live.channel.read())).collect();
+    each_visit(history, query, |visit| {
+        if registry.get(&visit.channel).is_none() {
+            left.push(visit.channel);
+        }
+        Ok(())
+    })?;
+    for channel in left {
+        let Some(kept) = history.checkpoint(&channel)? else { continue };
+        found.extend(in_channel(&Channel::resume(channel, Duration::MAX, kept, Time::default())));
+    }
+    found.sort_unstable_by(|one, other| one.visit.channel.cmp(&other.visit.channel));
+    found.dedup_by(|one, other| one.visit.channel == other.visit.channel);
+    Ok(found)
+}
+
+impl Staying {
+    fn into_channel(self) -> ChannelAt {
+        let Answer { present, because, .. } = self.answer;
+        let because = (present == Present::Unknown).then_some(because);
+        let (channel, since) = (self.visit.channel, self.visit.joined);
+        ChannelAt { channel, at: self.at, present, since, because }
+    }
 }

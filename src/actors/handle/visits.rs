@@ -6,15 +6,16 @@ use hashbrown::HashMap;
 
 use super::events::{covering, known};
 use super::facts::{Facts, Published, gaps_of};
+use super::merged::Merging;
 use super::occupants::cursor;
 use super::{Adsum, AskError, Page, VisitItem};
 use crate::domain::names::ChannelName;
 use crate::domain::time::Time;
-use crate::domain::visit::{Visit, merge};
+use crate::domain::visit::Visit;
 use crate::history::{History, VisitCursor, VisitQuery};
 
 impl Adsum {
-    /// Visits in order of their beginning; with `merge`, a user's visits of one page that lie no further apart are one.
+    /// Visits in order of their beginning; with `merged`, a user's visits to a channel that lie no further apart are one.
     ///
     /// # Errors
     /// [`AskError::UnknownChannel`], [`AskError::UnknownUser`], [`AskError::History`].
@@ -41,18 +42,20 @@ impl Adsum {
             if query.from.is_some_and(|from| from > to) {
                 return Ok(Page { items: Vec::new(), next: None, coverage });
             }
+            let mut lengths = Lengths::new(history, published, now)?;
+            if let Some(at_most) = merged {
+                let (items, next) = Merging::new(lengths, query, at_most).page()?;
+                return Ok(Page { items, next, coverage });
+            }
             let mut visits = history.visits(&VisitQuery { limit: limit.saturating_add(1), ..query })?;
             let more = visits.len() > limit;
             visits.truncate(limit);
             let next = visits.last().filter(|_| more).map(cursor);
-            let mut lengths = Lengths::new(history, published, now)?;
-            let mut visits =
-                visits.into_iter().map(|v| lengths.up_to_date(v)).collect::<Result<Vec<_>, _>>()?;
-            if let Some(at_most) = merged {
-                visits = merge(visits, at_most);
-            }
-            let items = visits.into_iter().map(|visit| lengths.item(visit)).collect::<Result<_, _>>()?;
-            Ok(Page { items, next, coverage })
+            let items = visits.into_iter().map(|visit| {
+                let visit = lengths.up_to_date(visit)?;
+                lengths.item(visit)
+            });
+            Ok(Page { items: items.collect::<Result<_, _>>()?, next, coverage })
         })
         .await
     }
@@ -93,12 +96,6 @@ impl<'a> Lengths<'a> {
             Some(facts) => facts.up_to_date(visit),
             None => visit,
         })
-    }
-
-    /// When the channel's last good observation had arrived, if its facts were read.
-    pub(super) fn last_observed(&self, channel: &ChannelName) -> Option<Time> {
-        let facts = self.facts.get(channel)?.as_ref()?;
-        facts.observed.last.map(|last| last.latest)
     }
 
     /// The visit with its length and the gaps inside it.

@@ -1,5 +1,7 @@
 //! Reading from the history what channels go on from.
 
+use std::time::Duration;
+
 use tokio::task::JoinError;
 
 use crate::actors::clock::Clock;
@@ -30,25 +32,32 @@ pub(super) fn load(
     discovered: Option<&Discovery>,
 ) -> Result<Loaded, HistoryError> {
     let mut loaded = Vec::with_capacity(names.len());
-    let (mut new, mut failed) = (Vec::new(), None);
+    let (mut new, mut begin, mut failed) = (Vec::new(), Vec::new(), None);
     for name in names {
         match history.checkpoint(&name) {
             Ok(Some(kept)) => {
-                let channel = Channel::resume(name.clone(), std::time::Duration::MAX, kept, clock.now());
+                let unwatched = kept.open_gaps.iter().any(|gap| gap.reason == GapReason::Unwatched);
+                begin.extend(unwatched.then(|| name.clone()));
+                let channel = Channel::resume(name.clone(), Duration::MAX, kept, clock.now());
                 loaded.push((name, channel));
             }
             Ok(None) => new.push(name),
             Err(error) => failed.get_or_insert_with(|| (error.to_string(), Vec::new())).1.push(name),
         }
     }
-    if !new.is_empty() {
-        let began = clock.now();
-        history.begin(&new, began)?;
-        let fresh = |name: ChannelName| (name.clone(), Channel::begin(name, std::time::Duration::MAX, began));
-        loaded.extend(new.into_iter().map(fresh));
+    begin.extend(new.iter().cloned());
+    if !begin.is_empty() {
+        history.begin(&begin, clock.now())?;
+    }
+    for name in new {
+        let Some(kept) = history.checkpoint(&name)? else { continue };
+        let mut channel = Channel::begin(name.clone(), Duration::MAX, kept.began);
+        // A discovery before adsum started may have found nobody there.
+        kept.roster.complete().into_iter().for_each(|moment| channel.absent(moment));
+        loaded.push((name, channel));
     }
     for (name, channel) in &mut loaded {
-        if let Some(discovery) = discovered.filter(|discovery| !discovery.channels.contains(name)) {
+        if let Some(discovery) = discovered.filter(|discovery| discovery.found_nobody_in(name)) {
             channel.absent(discovery.moment);
         }
     }

@@ -24,7 +24,7 @@ pub use self::stop::Stop;
 pub use self::watching::{Found, GetTargets, Reconfigure, Retarget};
 use super::clock::Clock;
 use super::keeper::Keeper;
-use super::live::{LastDiscovery, Registry};
+use super::live::{Discovery, Registry};
 use super::poller::{Poller, PollerParts};
 use super::recorder::{Recorder, RecorderParts};
 use super::scout::{Groups, Scout, ScoutParts};
@@ -70,8 +70,6 @@ pub struct SupervisorParts {
     pub watchlist: Watchlist,
     /// Every watched channel.
     pub registry: Registry,
-    /// The last good discovery.
-    pub discovered: LastDiscovery,
     /// The known states.
     pub states: Arc<States>,
     /// For the recorder.
@@ -95,6 +93,8 @@ pub struct Supervisor {
     /// Groups that were not listed yet since adsum started.
     unlisted: HashSet<GroupName>,
     stopping: bool,
+    /// The last good discovery since adsum started.
+    discovered: Option<Arc<Discovery>>,
     /// Who waits for channels that were being loaded when adsum was to stop.
     stopping_loads: RefCell<HashMap<ChannelName, oneshot::Sender<()>>>,
 }
@@ -115,6 +115,7 @@ impl Supervisor {
             unlisted,
             stopping_loads: RefCell::default(),
             stopping: false,
+            discovered: None,
             parts,
         }
     }

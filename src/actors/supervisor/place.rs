@@ -171,7 +171,7 @@ impl Supervisor {
     }
 
     /// How long it may take until a discovery observes a dormant channel again.
-    fn patience(&self) -> Duration {
+    pub(super) fn patience(&self) -> Duration {
         self.parts.discover_interval.saturating_mul(DISCOVERIES)
     }
 
@@ -198,8 +198,7 @@ impl Supervisor {
             return;
         }
         let history = Arc::clone(&self.parts.recorder.history);
-        let (clock, discovered, loading) =
-            (self.clock(), self.parts.discovered.read().clone(), names.clone());
+        let (clock, discovered, loading) = (self.clock(), self.discovered.clone(), names.clone());
         let work = move || load(&*history, &clock, loading, discovered.as_deref());
         let load = async move { flatten(tokio::task::spawn_blocking(work).await) };
         ctx.spawn(load.into_actor(self).map(move |loaded, supervisor, ctx| {

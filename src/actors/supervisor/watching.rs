@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use actix::prelude::*;
 use hashbrown::HashSet;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::Supervisor;
 use super::loading::{end_unwanted, flatten};
@@ -13,9 +13,10 @@ use super::place::Place;
 use crate::actors::live::Discovery;
 use crate::actors::watchlist::Difference;
 use crate::domain::gap::GapReason;
-use crate::domain::names::{ChannelName, GroupName};
+use crate::domain::names::{ChannelName, GroupName, Pattern};
 use crate::domain::time::Moment;
 use crate::domain::watch::{Policies, Target};
+use crate::history;
 
 /// What the scout found.
 #[derive(Message)]
@@ -92,9 +93,37 @@ impl Supervisor {
         self.want(difference.begin, ctx);
         self.retire(difference.end, ctx);
         self.confirm_dormant(moment, &channels, ctx);
-        let patterns = self.parts.watchlist.patterns().cloned().collect();
+        let patterns: Vec<Pattern> = self.parts.watchlist.patterns().cloned().collect();
+        self.keep_discovery(moment, patterns.clone(), &channels, ctx);
         let discovery = Discovery { moment, channels: channels.into_iter().collect(), patterns };
-        *self.parts.discovered.write() = Some(Arc::new(discovery));
+        self.discovered = Some(Arc::new(discovery));
+    }
+
+    /// Has the history note a discovery. If it cannot, the one before holds on: what that did not list had nobody in it
+    /// then, whatever this one lists.
+    fn keep_discovery(
+        &self,
+        moment: Moment,
+        patterns: Vec<Pattern>,
+        channels: &[ChannelName],
+        ctx: &mut Context<Self>,
+    ) {
+        let matching = |name: &&ChannelName| patterns.iter().any(|pattern| pattern.matches(name));
+        let listed: Vec<ChannelName> = channels.iter().filter(matching).cloned().collect();
+        if !listed.iter().all(|name| self.parts.watchlist.wants(name)) {
+            // More than can be watched: what has no record afterwards may have been listed.
+            return;
+        }
+        let discovery = history::Discovery { moment, patterns, listed, patience: self.patience() };
+        let history = Arc::clone(&self.parts.recorder.history);
+        let work =
+            async move { flatten(tokio::task::spawn_blocking(move || history.discovered(&discovery)).await) };
+        ctx.spawn(work.into_actor(self).map(|kept, _, _| {
+            if let Err(error) = kept {
+                // The recorder tells of a history that cannot be written.
+                debug!(error, "a discovery was not noted in the history");
+            }
+        }));
     }
 
     fn listed(&mut self, group: &GroupName, channels: &[ChannelName], ctx: &mut Context<Self>) {

@@ -9,10 +9,8 @@ use utoipa::ToSchema;
 use super::event::state;
 use super::presence::Certainty;
 use super::span::{Instant, LengthBody, WindowBody};
-use crate::actors::handle::{ChannelAt, UserNow};
+use crate::actors::handle::{ChannelAt, Staying, UserNow};
 use crate::domain::names::UserId;
-use crate::domain::time::Time;
-use crate::domain::visit::Visit;
 use crate::states::KnownState;
 
 /// A visit that lasts.
@@ -23,6 +21,8 @@ pub struct HereBody {
     pub channel: String,
     /// As of when: the channel's last good observation.
     pub at: Instant,
+    /// `yes`, or `unknown` if that observation did not list everybody and not the user.
+    pub present: Certainty,
     /// When it began.
     pub since: WindowBody,
     /// The state that has settled; null if unknown or none.
@@ -33,11 +33,12 @@ pub struct HereBody {
     pub state_since: Option<WindowBody>,
 }
 
-impl From<(Visit, Time)> for HereBody {
-    fn from((visit, at): (Visit, Time)) -> Self {
+impl From<Staying> for HereBody {
+    fn from(Staying { visit, at, answer }: Staying) -> Self {
         Self {
             channel: visit.channel.as_str().to_owned(),
             at: at.into(),
+            present: answer.present.into(),
             since: visit.joined.into(),
             state: state(&visit.state),
             state_since: visit.state_since.map(Into::into),

@@ -27,8 +27,8 @@ pub(crate) struct VisitsParams {
     /// Only those that last (`true`), or that are over (`false`).
     #[param(value_type = Option<bool>)]
     open: Option<String>,
-    /// Joins two visits of a user to a channel, within one page, if the longest possible absence between them is at most
-    /// this (`30s`).
+    /// Joins two visits of a user to a channel if the longest possible absence between them is at most this (`30s`). A
+    /// page may then hold fewer items than its limit, or none, and still have a `next`.
     merge: Option<String>,
     /// How many items, 1 to 1000; 100 unless given.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]

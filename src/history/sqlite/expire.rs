@@ -3,9 +3,9 @@
 use hashbrown::HashSet;
 use rusqlite::{Params, Transaction, params};
 
-use super::codes;
 use super::names::Users;
 use super::write::BLOCK;
+use super::{codes, discoveries};
 use crate::domain::gap::GapReason;
 use crate::domain::time::Time;
 use crate::history::Result;
@@ -17,6 +17,7 @@ pub(super) fn expire(tx: &Transaction<'_>, users: &mut Users, before: Time, limi
     chunk.events(before)?;
     chunk.visits(before)?;
     chunk.spans(before)?;
+    discoveries::expire(tx, before)?;
     let more = chunk.left == 0;
     if chunk.left < limit {
         chunk.forget_users()?;
@@ -36,9 +37,9 @@ struct Chunk<'tx> {
     users: HashSet<i64>,
 }
 
-/// Channels unwatched since before `?1` that are still there.
-const GONE: &str =
-    "SELECT channel_id FROM gaps WHERE ended IS NULL AND users_only = 0 AND reason = ?2 AND began < ?1";
+/// Channels unwatched since before `?1` that are still there, and are not watched again and about to be observed.
+const GONE: &str = "SELECT channel_id FROM gaps JOIN channels c ON c.id = channel_id \
+    WHERE ended IS NULL AND users_only = 0 AND reason = ?2 AND gaps.began < ?1 AND coalesce(c.resumed, ?1 - 1) < ?1";
 
 impl Chunk<'_> {
     /// All of the channels whose watch ended before `before`.

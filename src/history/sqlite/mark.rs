@@ -76,6 +76,7 @@ pub(super) fn recover(tx: &Transaction<'_>) -> Result<usize> {
         ),
         [codes::reason_code(GapReason::Crashed)],
     )?;
+    tx.execute("UPDATE discoveries SET over = 1", [])?;
     // A mark speaks of the time before this start only.
     tx.execute("DELETE FROM mark", [])?;
     tx.execute("DELETE FROM mark_others", [])?;

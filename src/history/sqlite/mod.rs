@@ -2,6 +2,7 @@
 
 mod channels;
 mod codes;
+mod discoveries;
 mod errors;
 mod events;
 mod expire;
@@ -18,7 +19,10 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::{ChannelRecord, Entry, EventQuery, History, HistoryError, Mark, Result, StateAt, VisitQuery};
+use super::{
+    ChannelRecord, Discovery, Entry, EventQuery, History, HistoryError, Mark, Result, StateAt, Unlisted,
+    VisitQuery,
+};
 use crate::domain::channel::Checkpoint;
 use crate::domain::event::{EventId, Recorded};
 use crate::domain::gap::Gap;
@@ -150,7 +154,7 @@ impl History for Sqlite {
     }
 
     fn begin(&self, channels: &[ChannelName], began: Time) -> Result<()> {
-        self.write(|tx, _| channels.iter().try_for_each(|channel| write::begin(tx, channel, began)))
+        self.write(|tx, _| write::begin(tx, channels, began))
     }
 
     fn commit(&self, entries: &[Entry]) -> Result<Vec<Recorded>> {
@@ -159,6 +163,14 @@ impl History for Sqlite {
 
     fn mark(&self, mark: &Mark) -> Result<()> {
         self.write(|tx, _| mark::mark(tx, mark))
+    }
+
+    fn discovered(&self, discovery: &Discovery) -> Result<()> {
+        self.write(|tx, _| discoveries::discovered(tx, discovery))
+    }
+
+    fn unlisted(&self, channel: &ChannelName, at: Time) -> Result<Option<Unlisted>> {
+        self.read(|tx| discoveries::unlisted(tx, channel, at))
     }
 
     fn recover(&self) -> Result<usize> {
@@ -191,6 +203,10 @@ impl History for Sqlite {
 
     fn visits(&self, query: &VisitQuery) -> Result<Vec<Visit>> {
         self.read(|tx| visits::visits(tx, query))
+    }
+
+    fn visit_before(&self, visit: &Visit) -> Result<Option<Visit>> {
+        self.read(|tx| visits::before(tx, visit))
     }
 
     fn state_at(&self, visit: &Visit, at: Time) -> Result<StateAt> {

@@ -81,6 +81,25 @@ pub(super) fn visits(tx: &Transaction<'_>, query: &VisitQuery) -> Result<Vec<Vis
     Ok(visits)
 }
 
+/// The statement for [`before`]: the user's visits backwards in time, up to the first to the channel.
+fn before_sql() -> String {
+    format!(
+        "SELECT {COLUMNS} FROM visits v INDEXED BY visits_by_user JOIN channels c ON c.id = v.channel_id JOIN users u ON u.id = v.user_id \
+         WHERE v.user_id = ?1 AND v.joined_to <= ?2 AND v.channel_id = ?3 AND v.opened < ?4 \
+         ORDER BY v.joined_to DESC LIMIT 1"
+    )
+}
+
+/// See [`crate::history::History::visit_before`].
+pub(super) fn before(tx: &Transaction<'_>, visit: &Visit) -> Result<Option<Visit>> {
+    let (channel, user) = (channel_number(tx, &visit.channel)?, user_number(tx, &visit.user)?);
+    let mut find = tx.prepare_cached(&before_sql())?;
+    let key = params![user, visit.joined.not_after, channel, codes::seq_code(visit.opened)];
+    let mut rows = find.query(key)?;
+    let row = rows.next()?;
+    row.map(|row| self::visit(tx, row, &mut Proven::default())).transpose()
+}
+
 fn visit(tx: &Transaction<'_>, row: &Row<'_>, proven: &mut Proven) -> Result<Visit> {
     let joined = codes::some_window(row, 4)?;
     let left = codes::window(row, 6)?;
@@ -130,6 +149,13 @@ mod tests {
     use super::*;
     use crate::domain::names::{ChannelName, UserId};
     use crate::history::sqlite::open::tests::plan;
+
+    #[test]
+    fn the_visit_before_is_found_by_the_users_visits_backwards() {
+        let steps = plan(&before_sql());
+        assert!(steps.iter().all(|step| step.starts_with("SEARCH")), "{steps:#?}");
+        assert!(steps.iter().any(|step| step.contains("visits_by_user")), "{steps:#?}");
+    }
 
     #[test]
     fn no_list_of_visits_is_sorted_or_searched_from_end_to_end_save_of_those_that_last() {

@@ -2,11 +2,11 @@
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, params};
 
-use super::codes;
 use super::names::Users;
+use super::{codes, discoveries};
 use crate::domain::channel::Changes;
 use crate::domain::event::{Event, EventId, EventKind, Recorded, Seq};
-use crate::domain::gap::Gap;
+use crate::domain::gap::{Gap, GapReason};
 use crate::domain::names::ChannelName;
 use crate::domain::occupancy::Run;
 use crate::domain::time::{Moment, Time};
@@ -15,10 +15,22 @@ use crate::history::{Entry, HistoryError, Result};
 /// Events of so many consecutive ids make a block (see `event_blocks` in the schema).
 pub(super) const BLOCK: EventId = 1024;
 
+/// `?1` is the name, `?2` when, `?3` and `?4` the discovery that did not list it, `?5` the reason of what is unwatched.
+const BEGIN: &str = "INSERT INTO channels (name, began, complete_earliest, complete_latest, absent_until) \
+    VALUES (?1, ?2, ?3, ?4, ?3) ON CONFLICT (name) DO UPDATE SET resumed = excluded.began \
+    WHERE EXISTS (SELECT 1 FROM gaps WHERE channel_id = channels.id AND ended IS NULL AND users_only = 0 AND reason = ?5)";
+
 /// See [`crate::history::History::begin`].
-pub(super) fn begin(connection: &Connection, channel: &ChannelName, began: Time) -> Result<()> {
-    let sql = "INSERT INTO channels (name, began) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING";
-    connection.prepare_cached(sql)?.execute(params![channel.as_str(), began])?;
+pub(super) fn begin(tx: &Transaction<'_>, channels: &[ChannelName], began: Time) -> Result<()> {
+    let last = discoveries::last(tx)?;
+    let unwatched = codes::reason_code(GapReason::Unwatched);
+    let mut insert = tx.prepare_cached(BEGIN)?;
+    for channel in channels {
+        let matching = last.iter().filter(|(pattern, _)| pattern.matches(channel));
+        let unlisted = matching.map(|(_, moment)| *moment).max_by_key(|moment| moment.latest);
+        let (earliest, latest) = codes::moment_codes(unlisted);
+        insert.execute(params![channel.as_str(), began, earliest, latest, unwatched])?;
+    }
     Ok(())
 }
 

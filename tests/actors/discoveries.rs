@@ -1,0 +1,227 @@
+//! What discoveries prove, across restarts and crashes; and tens of thousands of channels that they find and lose.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use adsum::actors::clock::Clock;
+use adsum::actors::handle::{Parts, Settings, start};
+use adsum::domain::answer::{Code, Present};
+use adsum::domain::channel::Status;
+use adsum::domain::event::{EventKind, Recorded};
+use adsum::domain::gap::GapReason;
+use adsum::domain::plan::Failure;
+use adsum::domain::time::Time;
+use adsum::domain::watch::Target;
+use adsum::history::sqlite::Sqlite;
+use adsum::history::{EventQuery, History};
+use adsum::states::States;
+
+use crate::watching;
+use crate::world::{FakeSource, World, channel, settings, trouble, user};
+
+fn recorded(world: &World) -> Vec<Recorded> {
+    world.history.events(&EventQuery { limit: 1000, ..EventQuery::default() }).unwrap()
+}
+
+fn event_of(world: &World, name: &str) -> Recorded {
+    let mut events = recorded(world).into_iter().filter(|event| event.user == user(name));
+    let event = events.next().unwrap_or_else(|| panic!("nothing of {name}"));
+    assert!(events.next().is_none(), "more than one event of {name}");
+    event
+}
+
+async fn present(world: &World, room: &str, who: &str, at: Time) -> (Present, Option<Code>) {
+    let answer = world.adsum.presence(&channel(room), &user(who), Some(at)).await.unwrap().answer;
+    (answer.present, answer.code)
+}
+
+/// What a machine that loses its power now would find afterwards: the files as they are, and another adsum on them.
+async fn crash(world: World, away: Duration) -> World {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(world.folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    let now = world.adsum.now().plus(away);
+    world.adsum.stop().await;
+    let history: Arc<dyn History> = Arc::new(Sqlite::open(&folder.path().join("history.db")).unwrap());
+    let parts = Parts {
+        source: Arc::new(world.source.clone()),
+        history: Arc::clone(&history),
+        states: Arc::new(States::open(&folder.path().join("states")).unwrap()),
+        clock: Clock::starting_at(now),
+    };
+    let adsum = start(world.settings.clone(), parts).await.unwrap();
+    World { adsum, history, folder, ..world }
+}
+
+#[actix::test]
+async fn after_a_restart_who_came_to_a_new_channel_has_joined_since_the_last_discovery() {
+    let world = watching(&["room.*"]).await;
+    world.pass(60.0).await;
+    let discovered = world.adsum.now();
+    world.adsum.stop().await;
+    world.source.join("room.1", "ada");
+    world.source.join("lobby", "bob");
+    let world = world.restart(Duration::from_secs(100)).await;
+    world.pass(60.0).await;
+    let event = event_of(&world, "ada");
+    assert_eq!(event.kind, EventKind::Join);
+    let not_before = event.window.not_before.unwrap();
+    assert!(not_before <= discovered && discovered.since(not_before) <= Duration::from_secs(30));
+}
+
+#[actix::test]
+async fn whenever_adsum_crashes_nobody_who_was_there_joins_and_windows_hold_the_truth() {
+    for after in 0..30 {
+        let source = FakeSource::default();
+        source.join("room.old", "ada");
+        let world = World::start(settings(&["room.*"]), source).await;
+        world.pass(40.0).await;
+        world.source.join("room.new", "bob");
+        let joined = world.adsum.now();
+        world.pass(f64::from(after) * 1.3).await;
+        let world = crash(world, Duration::from_secs(5)).await;
+        world.source.join("room.last", "cleo");
+        let last = world.adsum.now();
+        world.pass(70.0).await;
+        assert_eq!(event_of(&world, "ada").kind, EventKind::Present, "she was there before the first look");
+        for (name, truth) in [("bob", joined), ("cleo", last)] {
+            let window = event_of(&world, name).window;
+            assert!(window.contains(truth), "{name}, {after}: {window:?} without {truth:?}");
+        }
+        assert_eq!(event_of(&world, "cleo").kind, EventKind::Join);
+        world.adsum.stop().await;
+        tokio::time::resume();
+    }
+}
+
+#[actix::test]
+async fn a_discovery_proves_nothing_for_a_pattern_that_is_added_later() {
+    let source = FakeSource::default();
+    source.join("hall.1", "ada");
+    source.join("yard.1", "bob");
+    let mut world = World::start(settings(&["room.*"]), source).await;
+    world.pass(40.0).await;
+    world.adsum.watch(Target::new("yard.*").unwrap()).await.unwrap();
+    world.pass(40.0).await;
+    assert_eq!(event_of(&world, "bob").kind, EventKind::Present);
+    world.settings = settings(&["room.*", "hall.*"]);
+    let world = world.restart(Duration::from_secs(10)).await;
+    world.pass(40.0).await;
+    assert_eq!(event_of(&world, "ada").kind, EventKind::Present);
+}
+
+#[actix::test]
+async fn a_channel_that_no_discovery_listed_had_nobody_in_it_whatever_happens_later() {
+    let world = watching(&["room.*"]).await;
+    world.pass(70.0).await;
+    let (early, first) = (world.adsum.now().minus(Duration::from_secs(70)), world.adsum.now());
+    world.pass(60.0).await;
+    assert_eq!(present(&world, "room.1", "ada", first).await, (Present::No, None));
+    assert_eq!(
+        present(&world, "room.1", "ada", world.adsum.now()).await,
+        (Present::Unknown, Some(Code::Unsettled))
+    );
+    assert_eq!(present(&world, "lobby", "ada", first).await, (Present::Unknown, Some(Code::NotWatched)));
+    let resolution = world.adsum.presence(&channel("room.1"), &user("ada"), Some(first)).await.unwrap();
+    assert!(resolution.resolution.is_some_and(|step| step >= Duration::from_secs(30)), "{resolution:?}");
+    // Somebody comes, and the channel has a record of its own from then on.
+    world.source.join("room.1", "ada");
+    world.pass(60.0).await;
+    let joined = event_of(&world, "ada").window;
+    assert_eq!(present(&world, "room.1", "ada", first).await, (Present::No, None));
+    let then = world.adsum.occupants(&channel("room.1"), Some(first), None, 10).await.unwrap();
+    assert!(then.observed && then.items.is_empty() && then.occupancy.is_some_and(|seen| seen.max == 0));
+    assert_eq!(
+        present(&world, "room.1", "ada", joined.not_after.minus(Duration::from_micros(1))).await.0,
+        Present::Unknown
+    );
+    // Nothing is known of the time in which adsum did not run, and what was known before stays.
+    let stopped = world.adsum.now();
+    let world = world.restart(Duration::from_secs(500)).await;
+    world.pass(70.0).await;
+    assert_eq!(present(&world, "room.1", "ada", first).await, (Present::No, None));
+    assert_eq!(present(&world, "room.2", "ada", first).await, (Present::No, None));
+    let away = stopped.plus(Duration::from_secs(250));
+    assert_eq!(present(&world, "room.2", "ada", away).await.0, Present::Unknown);
+    let again = world.adsum.now().minus(Duration::from_secs(40));
+    assert_eq!(present(&world, "room.2", "ada", again).await, (Present::No, None));
+    assert_eq!(
+        present(&world, "room.2", "ada", early.minus(Duration::from_secs(60))).await.0,
+        Present::Unknown
+    );
+}
+
+#[actix::test]
+async fn nothing_is_known_of_an_undiscovered_channel_while_discoveries_fail() {
+    let world = watching(&["room.*"]).await;
+    world.pass(70.0).await;
+    let failure = Failure::Service { retry_after: None };
+    world.source.change(|s| s.trouble = Some(trouble(GapReason::Timeout, failure)));
+    world.pass(300.0).await;
+    let during = world.adsum.now().minus(Duration::from_secs(100));
+    world.source.change(|s| s.trouble = None);
+    world.pass(100.0).await;
+    assert_eq!(present(&world, "room.1", "ada", during).await.0, Present::Unknown);
+    let now = world.adsum.presence(&channel("room.1"), &user("ada"), None).await.unwrap();
+    assert_eq!(now.answer.present, Present::No);
+}
+
+#[actix::test]
+async fn a_discovery_that_cannot_be_noted_proves_less_and_nothing_false() {
+    use std::sync::atomic::Ordering;
+    let world = watching(&["room.*"]).await;
+    world.pass(40.0).await;
+    world.faults.unavailable.store(true, Ordering::SeqCst);
+    world.source.join("room.1", "ada");
+    let joined = world.adsum.now();
+    world.pass(70.0).await;
+    world.faults.unavailable.store(false, Ordering::SeqCst);
+    world.pass(60.0).await;
+    let event = event_of(&world, "ada");
+    assert!(event.kind == EventKind::Join && event.window.contains(joined), "{event:?}");
+}
+
+/// So many channels have somebody in them at a time, each for a short while.
+const AT_ONCE: usize = 3000;
+
+/// So many come and go.
+const CHANNELS: usize = 30_000;
+
+#[actix::test]
+async fn tens_of_thousands_of_channels_come_and_go_without_a_trace_in_what_is_watched() {
+    let mut settings = Settings { discover_interval: Duration::from_secs(900), ..settings(&["room.*"]) };
+    settings.policies.default.interval = Duration::from_secs(300);
+    settings.policies.default.gap_after = Duration::from_secs(900);
+    settings.mark_every = Duration::from_secs(900);
+    let world = World::start(settings, FakeSource::default()).await;
+    world.pass(901.0).await;
+    for wave in 0..CHANNELS / AT_ONCE {
+        let names = (0..AT_ONCE).map(|n| format!("room.{}", wave * AT_ONCE + n)).collect::<Vec<_>>();
+        for name in &names {
+            world.source.join(name, "ada");
+        }
+        world.pass(1200.0).await;
+        world.source.change(|s| s.channels.clear());
+        let before = world.source.requests();
+        world.pass(2400.0).await;
+        let asked = world.source.requests() - before;
+        assert!(asked < AT_ONCE + 150, "{asked} requests in wave {wave}: what just emptied, once each alone");
+    }
+    let watched = world.adsum.channels();
+    assert!(watched.len() <= CHANNELS && watched.iter().all(|channel| channel.status == Status::Ok));
+    let before = world.source.requests();
+    world.pass(86_400.0 + 1800.0).await;
+    let asked = world.source.requests() - before;
+    assert!(asked <= 86_400 / 900 + 10, "{asked} requests in a day: only discoveries");
+    assert_eq!(world.adsum.channels().len(), 0, "a day later all are forgotten");
+    let events = world.adsum.events(EventQuery { limit: 1000, ..EventQuery::default() }).await.unwrap();
+    assert!(events.items.iter().all(|event| event.kind != EventKind::Present));
+    world.source.join("room.7", "ada");
+    world.pass(1200.0).await;
+    let back = world.adsum.presence(&channel("room.7"), &user("ada"), None).await.unwrap();
+    assert_eq!(back.answer.present, Present::Yes);
+}
