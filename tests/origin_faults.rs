@@ -215,7 +215,7 @@ mod on_the_wire {
         );
         server.put(&only(json!({"fault": "drip", "piece": 1, "pause": "50ms"}))).await;
         let error = server.here_now(&["a"]).await.unwrap_err();
-        assert!(matches!(error, Error::Timeout { .. }), "{error:?}");
+        assert!(matches!(error, Error::Unfinished { .. }), "{error:?}");
     }
 
     #[tokio::test]

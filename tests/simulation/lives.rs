@@ -58,6 +58,11 @@ impl Past {
         })
     }
 
+    /// Why a channel is watched.
+    pub(crate) fn kind(&self, channel: &str) -> Kind {
+        self.world.plan.channels.iter().find(|(name, _)| name == channel).unwrap().1
+    }
+
     /// Whether the wall clock was set, or the machine slept, in a span.
     pub(crate) fn was_set(&self, from: i64, to: i64) -> bool {
         self.world.plan.acts.iter().any(|(at, act)| match act {

@@ -161,6 +161,7 @@ pub(super) mod tests {
         let runner = embedded::migrations::runner().set_target(refinery::Target::Version(0));
         runner.run(&mut connect(&path, OpenFlags::default()).unwrap()).unwrap();
         let connection = writer(&path).unwrap();
-        assert_eq!(version(&connection).unwrap(), Some(1));
+        let known = embedded::migrations::runner().get_migrations().len();
+        assert_eq!(version(&connection).unwrap(), i64::try_from(known).ok());
     }
 }
