@@ -1,13 +1,14 @@
 //! One question to the service, and what its answer says of each channel.
 
 use hashbrown::HashMap;
+use tracing::debug;
 
 use super::poller::PollerParts;
 use super::source::{HereNow, Listing, Trouble, bad_answer, counted};
 use crate::domain::names::ChannelName;
 use crate::domain::observation::{Observation, Occupant};
 use crate::domain::pages::{MAX_PAGES, PAGE, PageSeen, Pages};
-use crate::domain::plan::Ask;
+use crate::domain::plan::{Ask, Failure};
 use crate::domain::time::{Moment, Time};
 
 /// The most users of one channel that are taken, in one list or in pages: a million.
@@ -134,7 +135,15 @@ async fn pages(parts: &PollerParts, ask: &Ask, first: Answer) -> (Time, Time, Re
         let (first, mut bytes) = page(parts, ask, first, 0)?;
         let mut pages = Pages::new(first);
         while let Some(offset) = pages.next_offset() {
-            let next = one(parts, ask, Some(offset)).await.map_err(|(_, trouble)| trouble)?;
+            let next = match one(parts, ask, Some(offset)).await {
+                Ok(next) => next,
+                Err((_, trouble)) if trouble.failure == (Failure::Service { retry_after: None }) => {
+                    debug!(what = trouble.what, "a later page failed; the first one counts");
+                    pages.break_off();
+                    continue;
+                }
+                Err((_, trouble)) => return Err(trouble),
+            };
             received = next.received;
             let (next, more) = page(parts, ask, next, bytes)?;
             bytes = more;

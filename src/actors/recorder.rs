@@ -16,7 +16,7 @@ use super::live::Registry;
 use super::seat::{Obituary, Seat};
 use super::supervisor::Child;
 use crate::domain::event::{EventId, Recorded};
-use crate::domain::time::Time;
+use crate::domain::time::{Moment, Time};
 use crate::history::{Entry, EventQuery, History, HistoryError, MAX_COMMIT_EVENTS, Mark};
 use crate::telemetry::metrics;
 
@@ -377,7 +377,8 @@ fn mark_of(registry: &Registry) -> Option<Mark> {
     observed.sort_unstable_by_key(|(_, last)| last.earliest);
     let (least, share) = NAMED_IN_MARK;
     let named = (observed.len() / share).max(least).min(observed.len().checked_sub(1)?);
-    let floor = observed.get(named)?.1.earliest;
+    let unnamed = observed.get(named..)?.iter().map(|(_, last)| last.latest);
+    let floor = Moment { earliest: observed.get(named)?.1.earliest, latest: unnamed.max()? };
     others.extend(observed.into_iter().take(named).map(|(channel, last)| (channel, Some(last))));
     Some(Mark { floor, others, widest })
 }

@@ -71,6 +71,11 @@ impl Pages {
         self.latest = page.moment.latest;
     }
 
+    /// The next page did not come: the list stays what the first page has of it.
+    pub fn break_off(&mut self) {
+        self.steady = false;
+    }
+
     /// The observation: of the whole list if people stood still, otherwise of the first page alone, which is true of
     /// one instant.
     ///
@@ -98,6 +103,16 @@ mod tests {
             occupancy,
             listed: users.iter().map(|user| occupant(user)).collect(),
         }
+    }
+
+    #[test]
+    fn a_list_that_breaks_off_is_what_its_first_page_lists() {
+        let mut pages = Pages::new(page(0, 5, &["a", "b"]));
+        pages.take(page(10, 5, &["b", "c"]));
+        pages.break_off();
+        assert_eq!(pages.next_offset(), None);
+        let seen = pages.finish().unwrap();
+        assert_eq!((seen.grade(), seen.listed().len(), seen.moment), (Grade::Truncated, 2, moment(0, 1)));
     }
 
     #[test]

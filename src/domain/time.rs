@@ -91,7 +91,7 @@ impl Serialize for Time {
 ///
 /// A request sent at `s` and answered at `r` is true within `[s - cache_ttl, r]`, because the service may answer from
 /// a cache (SPEC section 2, Order).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Moment {
     /// `s - cache_ttl`.
     pub earliest: Time,

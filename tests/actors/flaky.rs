@@ -33,6 +33,7 @@ pub(crate) trait Trouble: Send + Sync + 'static {
 
 /// What goes wrong when a test says so.
 #[derive(Default)]
+#[allow(dead_code, reason = "the simulated world has troubles of its own")]
 pub(crate) struct Faults {
     /// Nothing can be written.
     pub(crate) unavailable: AtomicBool,

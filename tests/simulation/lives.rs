@@ -1,6 +1,7 @@
 //! The lives of one adsum: the real client, poller, actors and history, in virtual time, with everything that the plan does
 //! to them.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,15 +47,28 @@ pub(crate) struct Past {
     pub(crate) asked_again: Vec<PresenceAnswer>,
     /// Every request.
     pub(crate) log: Vec<Exchange>,
+    /// By channel: which requests said something good of it, and where in their answer.
+    said: HashMap<String, Vec<(usize, usize)>>,
+}
+
+/// Later pages of a list say nothing by themselves.
+fn said(log: &[Exchange]) -> HashMap<String, Vec<(usize, usize)>> {
+    let mut said: HashMap<String, Vec<(usize, usize)>> = HashMap::new();
+    for (number, exchange) in log.iter().enumerate().filter(|(_, exchange)| !exchange.request.is_later_page())
+    {
+        for (place, told) in exchange.result.iter().flatten().enumerate() {
+            said.entry(told.channel.clone()).or_default().push((number, place));
+        }
+    }
+    said
 }
 
 impl Past {
     /// Good answers about a channel, in the order in which they arrived.
     pub(crate) fn good<'a>(&'a self, channel: &'a str) -> impl Iterator<Item = (&'a Exchange, &'a Said)> {
-        let good = self.log.iter().filter(|exchange| !exchange.request.is_later_page());
-        good.filter_map(move |exchange| {
-            let told = exchange.result.as_ref().ok()?.iter().find(|told| told.channel == channel)?;
-            Some((exchange, told))
+        self.said.get(channel).into_iter().flatten().filter_map(|(number, place)| {
+            let exchange = &self.log[*number];
+            Some((exchange, exchange.result.as_ref().ok()?.get(*place)?))
         })
     }
 
@@ -79,10 +93,9 @@ impl Past {
     }
 }
 
-/// An answer, and when it was given.
+/// An answer.
 #[derive(Debug)]
 pub(crate) struct Told {
-    pub(crate) asked_at: i64,
     pub(crate) channel: String,
     pub(crate) user: String,
     pub(crate) answer: PresenceAnswer,
@@ -142,7 +155,8 @@ pub(crate) fn live(plan: Plan) -> Past {
             End::Over(record, asked_again) => {
                 let Lives { world, scale, visible, answers, .. } = lives;
                 let (visible, log) = (visible.lock().clone(), world.log());
-                return Past { world, scale, visible, answers, record: *record, asked_again, log };
+                let said = said(&log);
+                return Past { world, scale, visible, answers, record: *record, asked_again, log, said };
             }
         }
     }
@@ -314,7 +328,7 @@ impl Lives {
         let answer = adsum.presence(&self::channel(&channel), &UserId::new(&user).unwrap(), Some(at)).await;
         let answer = answer.unwrap();
         if answer.answer.present != Present::Unknown {
-            self.answers.push(Told { asked_at: now, channel, user, answer });
+            self.answers.push(Told { channel, user, answer });
         }
     }
 }

@@ -16,6 +16,7 @@
 mod dice;
 #[path = "../actors/flaky.rs"]
 mod flaky;
+mod hours;
 mod laws;
 mod lives;
 mod plan;

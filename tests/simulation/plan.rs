@@ -163,6 +163,10 @@ pub(crate) struct Plan {
     /// How long an answer takes, between these.
     pub(crate) latency: (i64, i64),
     pub(crate) include_state: bool,
+    /// The longest stays and absences, in seconds; each user has one of them.
+    pub(crate) spans: &'static [f64],
+    /// How many moments each user of each channel is asked about, besides the middles of stays and absences.
+    pub(crate) moments: Option<usize>,
     pub(crate) episodes: Vec<Episode>,
     pub(crate) acts: Vec<(i64, Act)>,
     pub(crate) still_from: i64,
@@ -189,6 +193,8 @@ impl Plan {
             request_timeout: 4 * SECOND,
             latency: (dice.span(0.001, 0.05), dice.span(0.05, 0.8)),
             include_state: dice.chance(0.7),
+            spans: &[8.0, 40.0, 200.0],
+            moments: Some(4),
             episodes: Vec::new(),
             acts: Vec::new(),
             still_from,
@@ -200,6 +206,57 @@ impl Plan {
         }
         plan.acts(dice);
         plan
+    }
+
+    /// Nothing goes wrong, and users come and go quietly.
+    fn calm(seed: u64, channels: usize, still_from: i64) -> Self {
+        Self {
+            seed,
+            channels: (0..channels).map(|number| (format!("hall:{number}"), Kind::Named)).collect(),
+            users: 3,
+            interval: 5 * SECOND,
+            cache_ttl: 3 * SECOND,
+            cached: 3 * SECOND,
+            caches: 3,
+            discover_interval: 30 * SECOND,
+            request_timeout: 4 * SECOND,
+            latency: (1_000, 301_000),
+            include_state: true,
+            spans: &[60.0, 600.0],
+            moments: Some(4),
+            episodes: Vec::new(),
+            acts: Vec::new(),
+            still_from,
+            end: still_from + CALM,
+        }
+    }
+
+    /// An hour of 200 channels in which a fifth of all requests fails, and lists are cut at random.
+    pub(crate) fn bad_hour(seed: u64) -> Self {
+        let hour = 3600 * SECOND;
+        let all_the_time =
+            |fault, probability| Episode { from: 0, to: hour, fault, probability, channel: None };
+        let failures = [
+            Fault::Dropped,
+            Fault::Hang,
+            Fault::ServerError(503),
+            Fault::Throttled(Some(1)),
+            Fault::CutShort,
+            Fault::Html,
+            Fault::WrongTotals,
+            Fault::EmptyId,
+        ];
+        // Each has its turn after those before it: together a fifth, and a tenth for each of the two cuts.
+        let failures = failures.into_iter().map(|fault| all_the_time(fault, 0.0275));
+        let cuts = [all_the_time(Fault::Cut(1), 0.1), all_the_time(Fault::Cut(2), 0.1)];
+        Self { moments: None, episodes: failures.chain(cuts).collect(), ..Self::calm(seed, 200, hour) }
+    }
+
+    /// Nothing is answered for a minute.
+    pub(crate) fn outage(seed: u64) -> Self {
+        let (from, to) = (100 * SECOND, 160 * SECOND);
+        let outage = Episode { from, to, fault: Fault::Dropped, probability: 1.0, channel: None };
+        Self { episodes: vec![outage], ..Self::calm(seed, 20, 300 * SECOND) }
     }
 
     fn episode(&self, dice: &mut Dice) -> Episode {

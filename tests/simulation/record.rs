@@ -17,8 +17,8 @@ use crate::service::World;
 use crate::timeline::Scale;
 use crate::truth::user_id;
 
-/// How many moments each user of each channel is asked about, besides the middles of stays and absences.
-const MOMENTS: usize = 4;
+/// How many moments the occupancy of each channel is asked about.
+const MOMENTS: usize = 8;
 
 /// Pages are small, so that there are several.
 const PAGE: usize = 37;
@@ -67,10 +67,6 @@ impl Record {
 
     pub(crate) fn gaps_of<'a>(&'a self, channel: &'a str) -> impl Iterator<Item = &'a Gap> {
         self.gaps.iter().filter(move |(name, _)| name.as_str() == channel).map(|(_, gap)| gap)
-    }
-
-    pub(crate) fn events_of<'a>(&'a self, channel: &'a str) -> impl Iterator<Item = &'a Recorded> {
-        self.events.iter().filter(move |event| event.channel.as_str() == channel)
     }
 }
 
@@ -129,10 +125,11 @@ async fn asked(adsum: &Adsum, world: &World, scale: &Scale, now: i64) -> Vec<Ask
     let plan = &world.plan;
     let mut dice = Dice::new(plan.seed, 5);
     let mut asked = Vec::new();
+    let Some(count) = plan.moments else { return asked };
     for (name, _) in &plan.channels {
         for number in 0..plan.users {
             let user = user_id(number);
-            let mut moments: Vec<i64> = (0..MOMENTS).map(|_| dice.int(0, now)).collect();
+            let mut moments: Vec<i64> = (0..count).map(|_| dice.int(0, now)).collect();
             let stays = world.truth.of_user(name, &user);
             moments.extend(stays.iter().map(|stay| stay.from.midpoint(stay.to.min(now))));
             moments.extend(stays.windows(2).map(|pair| pair[0].to.midpoint(pair[1].from)));
@@ -154,7 +151,7 @@ async fn occupancies(
     let mut dice = Dice::new(plan.seed, 6);
     let mut occupancies = Vec::new();
     for (name, _) in &plan.channels {
-        for _ in 0..2 * MOMENTS {
+        for _ in 0..MOMENTS {
             let at = dice.int(0, now);
             let shown: Time = scale.shown(at);
             if let Ok(occupants) = adsum.occupants(&channel(name), Some(shown), None, 1000).await {

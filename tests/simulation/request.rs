@@ -62,12 +62,13 @@ impl Request {
         matches!(self.what, What::HereNow { uuids: true, page: None | Some((_, 0)), .. })
     }
 
+    /// Whether it asks for a part of a list.
+    pub(crate) fn is_page(&self) -> bool {
+        matches!(self.what, What::HereNow { page: Some(_), .. })
+    }
+
     /// Whether it goes on with a list.
     pub(crate) fn is_later_page(&self) -> bool {
         matches!(self.what, What::HereNow { page: Some((_, 1..)), .. })
-    }
-
-    pub(crate) fn is_page(&self) -> bool {
-        matches!(self.what, What::HereNow { page: Some(_), .. })
     }
 }

@@ -129,7 +129,7 @@ fn stays_of(plan: &Plan, dice: &mut Dice) -> Vec<Stay> {
         return stays;
     }
     // Some flap, some stay.
-    let longest = *dice.pick(&[8.0, 40.0, 200.0]);
+    let longest = *dice.pick(plan.spans);
     let mut at = if dice.chance(0.4) { -dice.span(1.0, 100.0) } else { dice.span(0.5, longest) };
     while at < plan.still_from {
         let mut to = at + dice.span(0.05, longest);

@@ -45,7 +45,9 @@ pub(super) fn a_gap_of_failures_holds_no_good_answer(past: &Past) -> Vec<String>
     for (channel, gap) in past.record.gaps.iter().filter(|(_, gap)| blamed.contains(&gap.reason)) {
         // What arrives for a channel that was just left to the discoveries is not taken any more.
         let taken = past.kind(channel.as_str()) != Kind::Discovered;
-        let inside = |exchange: &Exchange| taken && is_inside(past, exchange, gap);
+        // A page alone is not taken where a later one shows that the service wants to be left alone.
+        let inside =
+            |exchange: &Exchange| taken && !exchange.request.is_page() && is_inside(past, exchange, gap);
         if let Some((good, _)) = past.good(channel.as_str()).find(|(good, told)| told.named && inside(good)) {
             broken.push(format!("{channel} has {gap:?}, but {good:?}"));
         }
@@ -82,7 +84,8 @@ pub(super) fn gaps_do_not_overlap(past: &Past) -> Vec<String> {
             gaps.sort_by_key(|gap| gap.from);
             for pair in gaps.windows(2) {
                 let next = pair[1].from.plus(INSTANT);
-                let apart = pair[0].to.is_some_and(|to| to <= next) || pair.iter().any(|gap| between(past, channel, gap));
+                let apart = pair[0].to.is_some_and(|to| to <= next)
+                    || pair.iter().any(|gap| between(past, channel, gap));
                 if !apart {
                     broken.push(format!("{channel}: {:?} and {:?}", pair[0], pair[1]));
                 }
