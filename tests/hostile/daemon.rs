@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::origin::Origin;
 
 /// How long anything that must happen may take on a machine that is busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running `adsum run`, killed when it goes out of scope. Its log is shown when a test fails.
 pub(crate) struct Daemon {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::answers::{entry, flat, ok};
 use crate::daemon::Daemon;
@@ -10,6 +11,9 @@ use crate::origin::{Origin, Question, Reply};
 /// What a daemon may take, in MiB, whatever answers of up to 32 MiB it gets; what one means
 /// is bounded by `MAX_MEMORY` in `src/pubnub/answer.rs`.
 const PEAK_MIB: u64 = 1_000;
+
+/// The same, where many answers do not end: four long ones at once, and a little of each of the others.
+const LONG_MIB: u64 = 500;
 
 /// The same, where a hundred thousand users are in a channel.
 const CROWD_MIB: u64 = 400;
@@ -24,10 +28,10 @@ async fn origin(answer: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Origi
     .await
 }
 
-/// A daemon that asks for each channel alone.
+/// A daemon that asks for each channel alone and has time for long answers.
 async fn watch(origin: &Origin, channels: &str) -> Daemon {
     let watch = format!("channels = [{channels}]\ninterval = \"5s\"");
-    Daemon::start(origin, "channels_per_request = 1", &watch).await
+    Daemon::start(origin, "channels_per_request = 1\nrequest_timeout = \"30s\"", &watch).await
 }
 
 const MIB: usize = 1024 * 1024;
@@ -85,6 +89,33 @@ async fn answers_that_mean_more_than_fits_into_memory_are_bad() {
     daemon.is_sound().await;
     let peak = daemon.peak_mib();
     assert!(peak < PEAK_MIB, "it took {peak} MiB");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_answers_without_end_at_once_take_no_more_than_a_few() {
+    let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    let chunk = [b"100000\r\n".as_slice(), &[b' '; MIB], b"\r\n"].concat();
+    let origin = origin(move |_| Reply::Endless {
+        begin: head.clone(),
+        again: chunk.clone(),
+        pause: Duration::from_millis(10),
+    })
+    .await;
+    let names: Vec<_> = (0..60).map(|n| format!("\"endless.{n}\"")).collect();
+    let mut daemon = watch(&origin, &format!("\"lobby\", {}", names.join(", "))).await;
+    daemon.tells("present ada lobby").await;
+    for name in ["endless.0", "endless.30", "endless.59"] {
+        daemon
+            .until(&format!("{name} is too long, or too slow"), async || {
+                let polls = daemon.channel(name).await["polls"].clone();
+                !polls["bad_answer"].is_null() || !polls["timeout"].is_null()
+            })
+            .await;
+    }
+    daemon.is_sound().await;
+    let peak = daemon.peak_mib();
+    eprintln!("it took {peak} MiB");
+    assert!(peak < LONG_MIB, "it took {peak} MiB");
 }
 
 #[tokio::test(flavor = "multi_thread")]
