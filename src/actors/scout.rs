@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::prelude::*;
+use futures_util::future::join;
+use futures_util::stream::{self, StreamExt as _};
 use parking_lot::RwLock;
 use tracing::warn;
 
@@ -17,6 +19,9 @@ use crate::domain::time::Moment;
 
 /// The most channels that a group may list; `PubNub` allows 2,000 (PROTOCOL.md 1.6).
 pub const MAX_IN_GROUP: usize = 10_000;
+
+/// So many groups are listed at once.
+const MAX_LISTINGS: usize = 16;
 
 /// Groups whose channels are watched; a configuration that is read again may change them.
 pub type Groups = Arc<RwLock<Vec<GroupName>>>;
@@ -51,13 +56,18 @@ impl Scout {
     fn scout(&mut self, ctx: &mut Context<Self>) {
         let parts = self.parts.clone();
         let work = async move {
-            if parts.patterns.load(Ordering::Relaxed) {
-                discover(&parts).await;
-            }
             let groups = parts.groups.read().clone();
-            for group in &groups {
-                resolve(&parts, group).await;
-            }
+            // A group whose listing hangs keeps neither the other groups nor the discovery waiting.
+            let groups = stream::iter(groups).for_each_concurrent(MAX_LISTINGS, |group| {
+                let parts = &parts;
+                async move { resolve(parts, &group).await }
+            });
+            let discovery = async {
+                if parts.patterns.load(Ordering::Relaxed) {
+                    discover(&parts).await;
+                }
+            };
+            join(discovery, groups).await;
         };
         ctx.spawn(work.into_actor(self).map(|(), scout, ctx| {
             ctx.run_later(scout.parts.every, Self::scout);
@@ -94,7 +104,7 @@ async fn discover(parts: &ScoutParts) {
 async fn resolve(parts: &ScoutParts, group: &GroupName) {
     let asking = &parts.poller;
     asking.pace.turn().await;
-    let listing = asking.source.channels_of(group).await.and_then(members);
+    let listing = asking.source.channels_of(group).await.and_then(|names| members(&names));
     match counted(listing) {
         Ok(channels) => tell(parts, Found::InGroup { group: group.clone(), channels }).await,
         // What it listed before goes on being watched.
@@ -103,7 +113,7 @@ async fn resolve(parts: &ScoutParts, group: &GroupName) {
 }
 
 /// The channels of a listing. Names that are none of a channel's are left out.
-fn members(names: Vec<String>) -> Result<Vec<ChannelName>, Trouble> {
+fn members(names: &[String]) -> Result<Vec<ChannelName>, Trouble> {
     if names.len() > MAX_IN_GROUP {
         return Err(bad_answer(format!("lists {} channels, over the limit of {MAX_IN_GROUP}", names.len())));
     }

@@ -25,7 +25,7 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     /// Starts it with lines for its configuration's sections `[pubnub]` and `[watch]`.
-    pub(crate) async fn start(origin: &Origin, pubnub: &str, watch: &str) -> Self {
+    pub(crate) fn start(origin: &Origin, pubnub: &str, watch: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = format!(
             "[pubnub]\nsubscribe_key = \"sub-c-hostile\"\norigin = \"http://{}\"\ncache_ttl = \"0s\"\n\
