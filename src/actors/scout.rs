@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::prelude::*;
+use futures_util::future::join;
+use futures_util::stream::{self, StreamExt as _};
 use parking_lot::RwLock;
 use tracing::warn;
 
@@ -17,6 +19,9 @@ use crate::domain::plan::{Failure, MAX_RETRY_AFTER};
 
 /// The most channels that a group may list; `PubNub` allows 2,000 (PROTOCOL.md 1.6).
 pub const MAX_IN_GROUP: usize = 10_000;
+
+/// So many groups are listed at once.
+const MAX_LISTINGS: usize = 16;
 
 /// Groups whose channels are watched; a configuration that is read again may change them.
 pub type Groups = Arc<RwLock<Vec<GroupName>>>;
@@ -63,15 +68,15 @@ async fn look(parts: ScoutParts) -> Duration {
     if let Some(rest) = rest {
         return rest;
     }
-    let mut wait = parts.every;
-    if parts.patterns.load(Ordering::Relaxed) {
-        wait = wait.max(discover(&parts).await);
-    }
     let groups = parts.groups.read().clone();
-    for group in &groups {
-        wait = wait.max(resolve(&parts, group).await);
-    }
-    wait
+    // A group whose listing hangs keeps neither the other groups nor the discovery waiting.
+    let listings = stream::iter(groups).map(|group| resolve(&parts, group)).buffer_unordered(MAX_LISTINGS);
+    let discovery = async {
+        if parts.patterns.load(Ordering::Relaxed) { discover(&parts).await } else { Duration::ZERO }
+    };
+    let (discovery, listings) =
+        join(discovery, listings.fold(Duration::ZERO, async |most, wait| most.max(wait))).await;
+    parts.every.max(discovery).max(listings)
 }
 
 /// For how long the service wants to be left alone.
@@ -113,13 +118,13 @@ async fn discover(parts: &ScoutParts) -> Duration {
     }
 }
 
-async fn resolve(parts: &ScoutParts, group: &GroupName) -> Duration {
+async fn resolve(parts: &ScoutParts, group: GroupName) -> Duration {
     let asking = &parts.poller;
     asking.pace.turn().await;
-    let listing = asking.source.channels_of(group).await.and_then(members);
+    let listing = asking.source.channels_of(&group).await.and_then(|names| members(&names));
     match counted(listing) {
         Ok(channels) => {
-            tell(parts, Found::InGroup { group: group.clone(), channels }).await;
+            tell(parts, Found::InGroup { group, channels }).await;
             Duration::ZERO
         }
         Err(trouble) => {
@@ -131,7 +136,7 @@ async fn resolve(parts: &ScoutParts, group: &GroupName) -> Duration {
 }
 
 /// The channels of a listing. Names that are none of a channel's are left out.
-fn members(names: Vec<String>) -> Result<Vec<ChannelName>, Trouble> {
+fn members(names: &[String]) -> Result<Vec<ChannelName>, Trouble> {
     if names.len() > MAX_IN_GROUP {
         return Err(bad_answer(format!("lists {} channels, over the limit of {MAX_IN_GROUP}", names.len())));
     }

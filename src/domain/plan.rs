@@ -45,6 +45,7 @@ struct Class {
 
 /// A request to make now. Its channels are asked for by nobody else until the plan hears what came of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a parameter of its own")]
 pub struct Ask {
     /// For these.
     pub channels: Vec<ChannelName>,
@@ -249,7 +250,9 @@ impl Plan {
             // One request finds out whether the key works again; the others wait for it.
             self.probing = !asks.is_empty();
             asks.truncate(1);
-            asks.iter_mut().for_each(|ask| ask.probe = true);
+            for ask in &mut asks {
+                ask.probe = true;
+            }
         }
         for name in asks.iter().flat_map(|ask| &ask.channels) {
             if let Some(entry) = self.entries.get_mut(name) {

@@ -108,6 +108,10 @@ impl Http {
     }
 
     async fn whole_body(&self, response: &mut Response, until: Instant) -> Result<Vec<u8>, Error> {
+        // Before anything of it is read; a length that is a lie is found out below.
+        if response.content_length().is_some_and(|length| length > self.max_answer as u64) {
+            return Err(Error::TooLarge { limit: self.max_answer });
+        }
         let mut body = Vec::new();
         let mut long = None;
         let unfinished = |body: &Vec<u8>| Error::Unfinished { after: self.timeout, received: body.len() };
@@ -190,6 +194,9 @@ mod tests {
     #[case("-1", None)]
     #[case("1.5", None)]
     #[case("99999999999999999999999", None)]
+    #[case("1000000000000000000", Some(1_000_000_000_000_000_000))]
+    #[case("Fri, 01 Jan 9999 00:00:00 GMT", Some(251_575_264_800))]
+    #[case("Fri, 31 Dec 99999 23:59:59 GMT", None)]
     #[case("soon", None)]
     fn retry_after_is_read_as_seconds_or_a_date(#[case] value: &'static str, #[case] seconds: Option<u64>) {
         let mut headers = HeaderMap::new();
@@ -200,6 +207,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn any_retry_after_is_a_time_or_nothing(value in "[0-9]{1,30}|[ -~]{0,40}|(Mon|Fri), [0-9]{1,2} Dec [0-9]{1,6} [0-9:]{1,9} (GMT|UTC|[-+]9999)", now in any::<u64>()) {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, value.parse().unwrap());
+            let _ = retry_after(&headers, now);
+        }
+
         #[test]
         fn a_uri_with_any_name_is_sent_as_it_is(name in ".{1,20}", in_query in any::<bool>()) {
             let transport = Http::new("http://127.0.0.1:1".into(), Duration::from_secs(1), 1).unwrap();

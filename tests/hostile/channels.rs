@@ -218,7 +218,7 @@ async fn each_bad_channel_has_a_gap_with_its_reason_and_the_log_says_what_was_wr
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_that_is_missing_from_its_own_answer_is_not_empty() {
     let origin = Origin::start(|_| ok(flat(&entry(&["ada".to_owned()])))).await;
-    let mut daemon = Daemon::start(&origin, "", "channels = [\"lobby\"]\ninterval = \"100ms\"").await;
+    let mut daemon = Daemon::start(&origin, "", "channels = [\"lobby\"]\ninterval = \"100ms\"");
     daemon.tells("present ada lobby").await;
     origin.behave(|_| ok(many(&[], 0, 0)));
     daemon
@@ -231,6 +231,78 @@ async fn a_channel_that_is_missing_from_its_own_answer_is_not_empty() {
     assert!(more < 10, "it was asked for {more} times in a second: there is no back-off");
     origin.behave(|_| ok(flat(r#"{"occupancy":0,"uuids":[]}"#)));
     daemon.tells("leave ada lobby").await;
+    daemon.is_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_asks_to_be_left_alone_for_ages_is_obeyed_and_the_gap_says_why() {
+    for (status, wait, reason) in [
+        ("429 Too Many Requests", "1000000000000000000", "throttled"),
+        ("429 Too Many Requests", "Fri, 01 Jan 9999 00:00:00 GMT", "throttled"),
+        ("503 Service Unavailable", "99999999999999999999999", "server_error"),
+    ] {
+        let refusal = http(status, &format!("Retry-After: {wait}\r\n"), b"{}");
+        let origin = Origin::start(move |_| refusal.clone()).await;
+        let mut daemon = Daemon::start(&origin, "", "channels = [\"lobby\"]\ninterval = \"100ms\"");
+        daemon
+            .until("lobby is in a gap", async || daemon.channel("lobby").await["gap"]["reason"] == reason)
+            .await;
+        assert_eq!(origin.count(|_| true) == 1, reason == "throttled", "{wait}");
+        daemon.is_sound().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_asks_to_be_left_alone_does_not_silence_the_others() {
+    let refusal = http("503 Service Unavailable", "Retry-After: 1000000000000000000\r\n", b"{}");
+    let good = flat(&entry(&["ada".to_owned()]));
+    let origin = Origin::start(move |question| match question {
+        Question::HereNow { channels, .. } if *channels == ["busy"] => refusal.clone(),
+        _ => ok(&good),
+    })
+    .await;
+    let watch = "channels = [\"busy\", \"lobby\"]\ninterval = \"100ms\"";
+    let daemon = Daemon::start(&origin, "channels_per_request = 1", watch);
+    daemon.tells("present ada lobby").await;
+    daemon
+        .until("busy is in a gap", async || daemon.channel("busy").await["gap"]["reason"] == "server_error")
+        .await;
+    assert_eq!(daemon.channel("lobby").await["status"], "ok");
+    assert_eq!(
+        origin.count(|asked| matches!(asked, Question::HereNow { channels, .. } if *channels == ["busy"])),
+        1
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_that_were_not_asked_for_are_not_recorded() {
+    let origin = Origin::start(|_| ok(flat(&entry(&["ada".to_owned(), "bob".to_owned()])))).await;
+    let watch = "channels = [\"lobby\"]\ninterval = \"100ms\"\ninclude_uuids = false\ninclude_state = false";
+    let mut daemon = Daemon::start(&origin, "", watch);
+    daemon
+        .until("they were counted", async || {
+            daemon.channel("lobby").await["polls"]["count"].as_u64() > Some(2)
+        })
+        .await;
+    assert_eq!(daemon.channel("lobby").await["occupancy"], 2);
+    assert_eq!(daemon.events().await, Vec::<String>::new());
+    daemon.is_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_alone_say_nothing_of_the_states_that_were_asked_for() {
+    let with_state = r#"{"occupancy":1,"uuids":[{"uuid":"ada","state":{"mood":"ok"}}]}"#;
+    let origin = Origin::start(move |_| ok(flat(with_state))).await;
+    let mut daemon = Daemon::start(&origin, "", "channels = [\"lobby\"]\ninterval = \"100ms\"");
+    daemon.tells("present ada lobby").await;
+    let polls = async || daemon.channel("lobby").await["polls"]["complete"].as_u64().unwrap();
+    origin.behave(|_| ok(flat(&entry(&["ada".to_owned()]))));
+    let before = polls().await;
+    daemon.until("it was asked again", async || polls().await > before + 3).await;
+    origin.behave(move |_| ok(flat(with_state)));
+    let before = polls().await;
+    daemon.until("it was asked again", async || polls().await > before + 3).await;
+    assert_eq!(daemon.events().await, ["present ada lobby"], "no state was seen to change");
     daemon.is_sound().await;
 }
 
@@ -250,7 +322,7 @@ async fn watching(pubnub: &str) -> Watching {
     let names: Vec<_> = cases.iter().map(|case| format!("{:?}", case.name)).collect();
     let watch = format!("channels = [\"good\", {}]\ninterval = \"200ms\"", names.join(", "));
     let pubnub = format!("request_timeout = \"500ms\"\nmax_answer = \"1MiB\"\n{pubnub}");
-    let daemon = Daemon::start(&origin, &pubnub, &watch).await;
+    let daemon = Daemon::start(&origin, &pubnub, &watch);
     daemon.tells("present ada good").await;
     good.lock().unwrap().push("bob".to_owned());
     daemon.tells("join bob good").await;

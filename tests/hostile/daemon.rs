@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::origin::Origin;
 
 /// How long anything that must happen may take on a machine that is busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running `adsum run`, killed when it goes out of scope. Its log is shown when a test fails.
 pub(crate) struct Daemon {
@@ -25,7 +25,7 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     /// Starts it with lines for its configuration's sections `[pubnub]` and `[watch]`.
-    pub(crate) async fn start(origin: &Origin, pubnub: &str, watch: &str) -> Self {
+    pub(crate) fn start(origin: &Origin, pubnub: &str, watch: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = format!(
             "[pubnub]\nsubscribe_key = \"sub-c-hostile\"\norigin = \"http://{}\"\ncache_ttl = \"0s\"\n\

@@ -38,7 +38,7 @@ async fn a_bad_listing_changes_nothing_about_what_is_watched() {
     ];
     let origin = Origin::start(listed(good.clone())).await;
     let watch = "groups = [\"team\"]\ninterval = \"100ms\"\ndiscover_interval = \"100ms\"";
-    let mut daemon = Daemon::start(&origin, "", watch).await;
+    let mut daemon = Daemon::start(&origin, "", watch);
     daemon.tells("present ada a").await;
     daemon.tells("present ada b").await;
     for (listing, says) in bad {
@@ -68,11 +68,28 @@ async fn names_in_a_listing_that_are_no_channels_are_left_out_and_the_others_are
     let names = ["a,b", "room.*", "a-pnpres", ".", "..", &long, "nul\0", "\u{202e}abc", "good", "good"];
     let origin = Origin::start(listed(group("team", &names))).await;
     let watch = "groups = [\"team\"]\ninterval = \"100ms\"\ndiscover_interval = \"100ms\"";
-    let mut daemon = Daemon::start(&origin, "", watch).await;
+    let mut daemon = Daemon::start(&origin, "", watch);
     for name in ["good", "nul\0", "\u{202e}abc"] {
         daemon.tells(&format!("present ada {name}")).await;
     }
     let channels = daemon.get("/v1/channels").await;
     assert_eq!(channels["items"].as_array().unwrap().len(), 3, "{channels}");
+    daemon.is_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_whose_listing_hangs_keeps_nothing_else_waiting() {
+    let listing = listed(group("team", &["a"]));
+    let origin = Origin::start(move |question| match question {
+        Question::Group(name) if name == "hangs" => Reply::Silence,
+        Question::Everywhere => ok(many(&[("room.1".to_owned(), entry(&["ada".to_owned()]))], 1, 1)),
+        other => listing(other),
+    })
+    .await;
+    let watch = "channels = [\"room.*\"]\ngroups = [\"hangs\", \"team\"]\ninterval = \"100ms\"\ndiscover_interval = \"100ms\"";
+    let mut daemon = Daemon::start(&origin, "request_timeout = \"5m\"", watch);
+    daemon.tells("present ada a").await;
+    daemon.tells("present ada room.1").await;
+    assert_eq!(origin.count(|asked| *asked == Question::Group("hangs".to_owned())), 1);
     daemon.is_sound().await;
 }

@@ -36,9 +36,9 @@ async fn origin(pages: impl Fn(Option<usize>) -> Reply + Send + Sync + 'static) 
 }
 
 /// A daemon that asks for each channel alone.
-async fn watch(origin: &Origin, channels: &str) -> Daemon {
+fn watch(origin: &Origin, channels: &str) -> Daemon {
     let watch = format!("channels = [{channels}]\ninterval = \"100ms\"\ninclude_state = false");
-    Daemon::start(origin, "channels_per_request = 1", &watch).await
+    Daemon::start(origin, "channels_per_request = 1", &watch)
 }
 
 /// Nothing but who was seen in the first page is recorded, and no join or leave: nothing was ever complete.
@@ -61,7 +61,7 @@ async fn pages_that_repeat_are_a_list_cut_short() {
         listing(100_000, &users)
     })
     .await;
-    let mut daemon = watch(&origin, "\"big\"").await;
+    let mut daemon = watch(&origin, "\"big\"");
     daemon.until("it is partial", async || daemon.channel("big").await["status"] == "partial").await;
     let asked = origin.count(|question| matches!(question, Question::HereNow { offset: Some(_), .. }));
     let good = daemon.channel("big").await["polls"]["truncated"].as_u64().unwrap();
@@ -77,7 +77,7 @@ async fn people_who_come_between_pages_make_no_list_complete() {
         page(occupancy, offset.unwrap_or(0), PAGE.min(occupancy - offset.unwrap_or(0)))
     })
     .await;
-    let mut daemon = watch(&origin, "\"big\"").await;
+    let mut daemon = watch(&origin, "\"big\"");
     daemon.until("it is partial", async || daemon.channel("big").await["status"] == "partial").await;
     first_page_only(&mut daemon).await;
 }
@@ -89,7 +89,7 @@ async fn pages_that_fit_together_are_one_complete_list() {
         page(2_500, from, PAGE.min(2_500 - from))
     })
     .await;
-    let daemon = watch(&origin, "\"big\"").await;
+    let daemon = watch(&origin, "\"big\"");
     daemon.until("it is complete", async || daemon.channel("big").await["complete"] == true).await;
     assert_eq!(daemon.present("big", "u2499").await, "yes");
     assert_eq!(daemon.present("big", "u2500").await, "no");
@@ -106,7 +106,7 @@ async fn pages_that_are_larger_than_was_asked_for_or_without_a_list_are_bad_answ
             Some(_) => bad.clone(),
         })
         .await;
-        let mut daemon = watch(&origin, "\"big\"").await;
+        let mut daemon = watch(&origin, "\"big\"");
         daemon.until(says, async || daemon.log().contains(says)).await;
         daemon
             .until("it is a bad answer", async || {
@@ -120,7 +120,7 @@ async fn pages_that_are_larger_than_was_asked_for_or_without_a_list_are_bad_answ
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_without_end_keep_nobody_from_observing_the_others() {
     let origin = origin(|offset| page(4_000_000_000, offset.unwrap_or(0), PAGE)).await;
-    let mut daemon = watch(&origin, "\"lobby\", \"big\"").await;
+    let mut daemon = watch(&origin, "\"lobby\", \"big\"");
     daemon.tells("present ada lobby").await;
     let pages = |question: &Question| matches!(question, Question::HereNow { offset: Some(300_000..), .. });
     daemon.until("three hundred thousand users were listed", async || origin.count(pages) > 0).await;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::answers::{entry, flat, ok};
 use crate::daemon::Daemon;
@@ -10,6 +11,9 @@ use crate::origin::{Origin, Question, Reply};
 /// What a daemon may take, in MiB, whatever answers of up to 32 MiB it gets; what one means
 /// is bounded by `MAX_MEMORY` in `src/pubnub/answer.rs`.
 const PEAK_MIB: u64 = 1_000;
+
+/// The same, where many answers do not end: four long ones at once, and a little of each of the others.
+const LONG_MIB: u64 = 500;
 
 /// The same, where a hundred thousand users are in a channel.
 const CROWD_MIB: u64 = 400;
@@ -24,10 +28,10 @@ async fn origin(answer: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Origi
     .await
 }
 
-/// A daemon that asks for each channel alone.
-async fn watch(origin: &Origin, channels: &str) -> Daemon {
+/// A daemon that asks for each channel alone and has time for long answers.
+fn watch(origin: &Origin, channels: &str) -> Daemon {
     let watch = format!("channels = [{channels}]\ninterval = \"5s\"");
-    Daemon::start(origin, "channels_per_request = 1", &watch).await
+    Daemon::start(origin, "channels_per_request = 1\nrequest_timeout = \"30s\"", &watch)
 }
 
 const MIB: usize = 1024 * 1024;
@@ -68,7 +72,7 @@ async fn answers_that_mean_more_than_fits_into_memory_are_bad() {
     let origin =
         origin(move |channel| answers.iter().find(|(name, ..)| *name == channel).unwrap().1.clone()).await;
     let names: Vec<_> = cases.iter().map(|(name, ..)| format!("{name:?}")).collect();
-    let mut daemon = watch(&origin, &format!("\"lobby\", {}", names.join(", "))).await;
+    let mut daemon = watch(&origin, &format!("\"lobby\", {}", names.join(", ")));
     daemon.tells("present ada lobby").await;
     for (name, _, says) in cases.iter() {
         let about = format!("asked for \\\"{name}\\\" alone");
@@ -88,6 +92,33 @@ async fn answers_that_mean_more_than_fits_into_memory_are_bad() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_answers_without_end_at_once_take_no_more_than_a_few() {
+    let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    let chunk = [b"100000\r\n".as_slice(), " ".repeat(MIB).as_bytes(), b"\r\n"].concat();
+    let origin = origin(move |_| Reply::Endless {
+        begin: head.clone(),
+        again: chunk.clone(),
+        pause: Duration::from_millis(10),
+    })
+    .await;
+    let names: Vec<_> = (0..60).map(|n| format!("\"endless.{n}\"")).collect();
+    let mut daemon = watch(&origin, &format!("\"lobby\", {}", names.join(", ")));
+    daemon.tells("present ada lobby").await;
+    for name in ["endless.0", "endless.30", "endless.59"] {
+        daemon
+            .until(&format!("{name} is too long, or too slow"), async || {
+                let polls = daemon.channel(name).await["polls"].clone();
+                !polls["bad_answer"].is_null() || !polls["timeout"].is_null()
+            })
+            .await;
+    }
+    daemon.is_sound().await;
+    let peak = daemon.peak_mib();
+    eprintln!("it took {peak} MiB");
+    assert!(peak < LONG_MIB, "it took {peak} MiB");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_thousand_users_in_one_list_are_all_recorded() {
     let mut users = String::new();
     for n in 0..100_000 {
@@ -95,7 +126,7 @@ async fn a_hundred_thousand_users_in_one_list_are_all_recorded() {
     }
     let crowd = ok(flat(&format!("{{\"occupancy\":100000,\"uuids\":[{users}]}}")));
     let origin = origin(move |_| crowd.clone()).await;
-    let mut daemon = watch(&origin, "\"lobby\", \"stadium\"").await;
+    let mut daemon = watch(&origin, "\"lobby\", \"stadium\"");
     daemon.until("all are there", async || daemon.channel("stadium").await["occupancy"] == 100_000).await;
     assert_eq!(daemon.present("stadium", &format!("user-{:031}", 99_999)).await, "yes");
     daemon.tells("present ada lobby").await;

@@ -219,17 +219,14 @@ impl Lives {
         };
         self.watch_events(&adsum);
         let end = self.through_the_plan(&adsum).await;
-        match end {
-            Some(away) => End::Until(self.world.timeline.now() + away),
-            None => {
-                let record = Record::read(&adsum, &history, &self.world, &self.scale).await;
-                let mut asked_again = Vec::new();
-                for told in &self.answers {
-                    asked_again.push(ask_again(&adsum, &told.channel, &told.user, told.answer.at).await);
-                }
-                adsum.stop().await;
-                End::Over(Box::new(record), asked_again)
+        if let Some(away) = end { End::Until(self.world.timeline.now() + away) } else {
+            let record = Record::read(&adsum, &history, &self.world, &self.scale).await;
+            let mut asked_again = Vec::new();
+            for told in &self.answers {
+                asked_again.push(ask_again(&adsum, &told.channel, &told.user, told.answer.at).await);
             }
+            adsum.stop().await;
+            End::Over(Box::new(record), asked_again)
         }
     }
 
@@ -306,7 +303,7 @@ impl Lives {
         match act {
             Act::Stop(_) | Act::Crash(_) => {}
             Act::CrashAtCommit { after, away } => {
-                self.storage.crash_at_commit(Crash { after: *after, away: *away })
+                self.storage.crash_at_commit(Crash { after: *after, away: *away });
             }
             Act::Sleep(span) => timeline.suspend(*span),
             Act::SetClock(by) => timeline.set_wall(*by),

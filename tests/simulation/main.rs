@@ -38,10 +38,10 @@ fn try_seeds(part: u64) {
     let seeds = chosen.map_or(part * SEEDS..(part + 1) * SEEDS, |seed| seed..seed + 1);
     let mut broken = Vec::new();
     for seed in seeds {
-        let past = lives::live(Plan::hard(seed));
-        let laws = laws::broken(&past);
+        let lived = lives::live(Plan::hard(seed));
+        let laws = laws::broken(&lived);
         if chosen.is_some() {
-            story::tell(&past);
+            story::tell(&lived);
         }
         if !laws.is_empty() {
             let most = if chosen.is_some() { laws.len() } else { 3 };

@@ -149,7 +149,7 @@ impl Service {
             let channels = self.truth.group(at);
             let body = json!({"status": 200, "payload": {"channels": channels, "group": "team"},
                 "service": "channel-registry", "error": false});
-            return spoiled(body, Vec::new(), fault.map(|(fault, _)| fault), dice);
+            return spoiled(&body, Vec::new(), fault.map(|(fault, _)| fault), dice);
         };
         let cache = &mut caches[dice.below(self.plan.caches)];
         let fresh = cache.get(&request.url).is_some_and(|(since, _)| at - since < self.plan.cached);
@@ -180,7 +180,7 @@ impl Service {
         let target = fault.and_then(|(_, channel)| channel);
         let target = listed.iter().position(|entry| target.is_none_or(|name| name == entry.channel));
         let (body, bad) = wire(request, &listed, *uuids, wrong, target);
-        if bad { (Ok(ok(body)), Err(GapReason::BadAnswer)) } else { spoiled(body, told, wrong, dice) }
+        if bad { (Ok(ok(&body)), Err(GapReason::BadAnswer)) } else { spoiled(&body, told, wrong, dice) }
     }
 
     /// The truth, as asked for.
@@ -202,7 +202,7 @@ async fn pause(micros: i64) {
     tokio::time::sleep(Duration::from_micros(micros.unsigned_abs())).await;
 }
 
-fn ok(body: impl ToString) -> Answer {
+fn ok(body: &Value) -> Answer {
     Answer { http_status: 200, retry_after: None, body: body.to_string().into_bytes() }
 }
 
@@ -295,13 +295,13 @@ fn entry_on_the_wire(request: &Request, entry: &Listed, uuids: bool, fault: Opti
 }
 
 /// The answer, spoiled as a whole if the fault does that.
-fn spoiled(body: Value, told: Vec<Told>, fault: Option<Fault>, dice: &mut Dice) -> Result2 {
+fn spoiled(body: &Value, told: Vec<Told>, fault: Option<Fault>, dice: &mut Dice) -> Result2 {
     let mut answer = ok(body);
     match fault {
         Some(Fault::CutShort) => answer.body.truncate(dice.below(answer.body.len())),
         Some(Fault::Malformed) => answer.body.insert(1, b'}'),
         Some(Fault::Html) => {
-            answer.body = b"<!DOCTYPE html><html><body>Sign in to the hotel</body></html>".to_vec()
+            answer.body = b"<!DOCTYPE html><html><body>Sign in to the hotel</body></html>".to_vec();
         }
         Some(Fault::NotUtf8) => answer.body.insert(dice.below(answer.body.len()), 0xff),
         _ => return (Ok(answer), Ok(told)),

@@ -148,7 +148,7 @@ fn stays_of(plan: &Plan, dice: &mut Dice) -> Vec<Stay> {
 }
 
 fn states(from: i64, to: i64, dice: &mut Dice) -> Vec<(i64, u32)> {
-    let mut states = vec![(from, if dice.chance(0.5) { 0 } else { 1 })];
+    let mut states = vec![(from, u32::from(dice.chance(0.5)))];
     let mut at = from + dice.span(0.5, 60.0);
     while at < to && dice.chance(0.7) {
         let before = states[states.len() - 1].1;

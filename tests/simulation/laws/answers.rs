@@ -48,9 +48,8 @@ fn justified(past: &Past, asked: &Asked) -> bool {
         (Some(Code::Gap), Ground::Gap(gap)) => !gap.users_only && recorded(gap),
         (Some(Code::Partial), Ground::Gap(gap)) => gap.users_only && recorded(gap),
         // Before the first complete list.
-        (Some(Code::Partial), Ground::Absence) => complete_before(past, asked).is_none(),
+        (Some(Code::Partial | Code::NotWatched), Ground::Absence) => complete_before(past, asked).is_none(),
         (Some(Code::NotWatched), Ground::Gap(gap)) => gap.reason == GapReason::Unwatched && recorded(gap),
-        (Some(Code::NotWatched), Ground::Absence) => complete_before(past, asked).is_none(),
         // A channel that is polled all the time is settled up to shortly before the end.
         (Some(Code::Unsettled), _) => {
             let plan = &past.world.plan;
