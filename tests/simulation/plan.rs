@@ -247,7 +247,7 @@ impl Plan {
             Fault::EmptyId,
         ];
         // Each has its turn after those before it: together a fifth, and a tenth for each of the two cuts.
-        let failures = failures.into_iter().map(|fault| all_the_time(fault, 0.0275));
+        let failures = failures.into_iter().map(|fault| all_the_time(fault, 0.033));
         let cuts = [all_the_time(Fault::Cut(1), 0.1), all_the_time(Fault::Cut(2), 0.1)];
         Self { moments: None, episodes: failures.chain(cuts).collect(), ..Self::calm(seed, 200, hour) }
     }
