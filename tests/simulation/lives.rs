@@ -219,7 +219,9 @@ impl Lives {
         };
         self.watch_events(&adsum);
         let end = self.through_the_plan(&adsum).await;
-        if let Some(away) = end { End::Until(self.world.timeline.now() + away) } else {
+        if let Some(away) = end {
+            End::Until(self.world.timeline.now() + away)
+        } else {
             let record = Record::read(&adsum, &history, &self.world, &self.scale).await;
             let mut asked_again = Vec::new();
             for told in &self.answers {

@@ -2,7 +2,8 @@
 //! storage, the clock and the process, and the real client, poller, actors and history in virtual time. Afterwards the
 //! record is held against the truth.
 //!
-//! `ADSUM_TEST_SEED=17 cargo nextest run -E 'test(seeds)'` replays one seed and tells what befell it.
+//! `ADSUM_TEST_SEED=17 cargo nextest run --no-capture -E 'test(seeds_of_the_first)'` replays one seed and tells what befell
+//! it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -25,10 +26,12 @@ mod request;
 mod service;
 mod storage;
 mod story;
+mod tally;
 mod timeline;
 mod truth;
 
 use plan::Plan;
+use tally::Tally;
 
 /// How many seeds each part takes.
 const SEEDS: u64 = 500;
@@ -36,10 +39,11 @@ const SEEDS: u64 = 500;
 fn try_seeds(part: u64) {
     let chosen = std::env::var("ADSUM_TEST_SEED").ok().map(|seed| seed.parse().unwrap());
     let seeds = chosen.map_or(part * SEEDS..(part + 1) * SEEDS, |seed| seed..seed + 1);
-    let mut broken = Vec::new();
+    let (mut broken, mut tally) = (Vec::new(), Tally::default());
     for seed in seeds {
         let lived = lives::live(Plan::hard(seed));
         let laws = laws::broken(&lived);
+        tally.add(&lived);
         if chosen.is_some() {
             story::tell(&lived);
         }
@@ -53,9 +57,11 @@ fn try_seeds(part: u64) {
     broken.truncate(5);
     assert!(
         broken.is_empty(),
-        "{count} seeds break a law; the first of them:\n{}\n\nreplay one with ADSUM_TEST_SEED=… cargo nextest run -E 'test(seeds)'",
+        "{count} seeds break a law; the first of them:\n{}\n\nreplay one: ADSUM_TEST_SEED=… cargo nextest run --no-capture -E 'test(seeds_of_the_first)'",
         broken.join("\n")
     );
+    println!("{tally}");
+    assert!(chosen.is_some() || tally.missing().is_empty(), "never happened: {:?}", tally.missing());
 }
 
 #[test]
