@@ -6,6 +6,7 @@ mod discoveries;
 mod flaky;
 mod merging;
 mod regressions;
+mod watches;
 mod world;
 
 use std::sync::atomic::Ordering;
