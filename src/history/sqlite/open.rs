@@ -152,7 +152,8 @@ pub(super) mod tests {
         let runner = embedded::migrations::runner().set_target(refinery::Target::Version(0));
         runner.run(&mut connect(&path, OpenFlags::default()).unwrap()).unwrap();
         let connection = writer(&path).unwrap();
-        let known = embedded::migrations::runner().get_migrations().iter().map(|m| m.version()).max();
+        let known =
+            embedded::migrations::runner().get_migrations().iter().map(refinery::Migration::version).max();
         assert_eq!(version(&connection).unwrap(), known.map(i64::from));
     }
 }
