@@ -98,6 +98,19 @@ impl Watchlist {
         meant
     }
 
+    /// Channels that are watched only because a pattern found them.
+    pub fn found(&self) -> impl Iterator<Item = &ChannelName> {
+        let only_found = |accounts: &BTreeSet<Account>| accounts.iter().eq([&Account::Discovery]);
+        self.wanted.iter().filter(move |(_, accounts)| only_found(accounts)).map(|(name, _)| name)
+    }
+
+    /// Leaves a channel in which nobody is to the discoveries, unless somebody else wants it. Whether it is left to them.
+    pub fn leave_to_discoveries(&mut self, name: &ChannelName) -> bool {
+        let only_found =
+            self.wanted.get(name).is_some_and(|accounts| accounts.iter().eq([&Account::Discovery]));
+        only_found && self.release(name, &Account::Discovery)
+    }
+
     /// Whether the channel is to be watched now, or will be as soon as it is discovered.
     pub fn means(&self, name: &ChannelName) -> bool {
         self.wants(name) || self.patterns().any(|pattern| pattern.matches(name))

@@ -90,6 +90,8 @@ pub struct Supervisor {
     deaths: mpsc::UnboundedSender<(Child, Ended)>,
     heard: Option<mpsc::UnboundedReceiver<(Child, Ended)>>,
     died: VecDeque<Instant>,
+    /// What patterns had found before adsum started, until it is loaded.
+    taken_up: HashSet<ChannelName>,
     /// Groups that were not listed yet since adsum started.
     unlisted: HashSet<GroupName>,
     stopping: bool,
@@ -112,6 +114,7 @@ impl Supervisor {
             deaths,
             heard: Some(heard),
             died: VecDeque::new(),
+            taken_up: parts.watchlist.found().cloned().collect(),
             unlisted,
             stopping_loads: RefCell::default(),
             stopping: false,

@@ -2,6 +2,7 @@
 //! more by the time it is loaded is started and ended like any other, so that the record says since when it is unwatched.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -15,7 +16,7 @@ use super::{Child, Supervisor};
 use crate::actors::channel::ChannelActor;
 use crate::actors::live::{Counters, Live};
 use crate::actors::poller::Watch;
-use crate::actors::recorder::{Recorder, record};
+use crate::actors::recorder::{RecordError, Recorder, record};
 use crate::actors::seat::Seat;
 use crate::domain::channel::{Changes, Channel};
 use crate::domain::gap::GapReason;
@@ -55,6 +56,17 @@ pub(super) enum Place {
         /// Since when.
         since: Instant,
     },
+    /// It is dormant, and what a discovery observed of it is being recorded.
+    Recording {
+        /// Since when it is dormant.
+        since: Instant,
+    },
+}
+
+impl Place {
+    fn is_dormant(&self) -> bool {
+        matches!(self, Self::Dormant { .. } | Self::Recording { .. })
+    }
 }
 
 impl Supervisor {
@@ -69,7 +81,8 @@ impl Supervisor {
                 }
                 Some(Place::Dormant { .. }) => woken.extend(self.wake(&name)),
                 // What is loaded or ends is looked at again when it has.
-                Some(Place::Loading | Place::Watched(_) | Place::Ending { .. }) => {}
+                Some(Place::Loading | Place::Watched(_) | Place::Ending { .. } | Place::Recording { .. }) => {
+                }
             }
         }
         self.poll(woken, ctx);
@@ -84,7 +97,7 @@ impl Supervisor {
                 Some(Place::Watched(actor)) => Some(actor.clone()),
                 Some(Place::Dormant { .. }) => self.wake(&name).map(|(_, actor)| actor),
                 // Nobody wants it: that is found out once it is loaded.
-                Some(Place::Loading | Place::Ending { .. }) | None => None,
+                Some(Place::Loading | Place::Ending { .. } | Place::Recording { .. }) | None => None,
             };
             if let Some(actor) = actor {
                 info!(channel = ?name, "no longer watched");
@@ -97,7 +110,7 @@ impl Supervisor {
 
     /// Leaves channels in which nobody is to the discoveries.
     pub(super) fn retire(&mut self, names: Vec<ChannelName>, ctx: &mut Context<Self>) {
-        let dormant = self.channels.values().filter(|place| matches!(place, Place::Dormant { .. })).count();
+        let dormant = self.channels.values().filter(|place| place.is_dormant()).count();
         let (mut ends, mut too_many) = (Vec::new(), Vec::new());
         for name in names {
             if dormant + ends.len() >= MAX_DORMANT {
@@ -129,8 +142,8 @@ impl Supervisor {
         spawn_all(gaps, self, ctx);
     }
 
-    /// A discovery did not list them: nobody is in the dormant channels. One that must be recorded (a gap has opened
-    /// meanwhile) is woken for that; one that is long forgotten is let go.
+    /// A discovery did not list them: nobody is in the dormant channels. Where that must be recorded (a gap has opened
+    /// meanwhile), it is; one that is long forgotten is let go.
     pub(super) fn confirm_dormant(
         &mut self,
         moment: Moment,
@@ -138,36 +151,74 @@ impl Supervisor {
         ctx: &mut Context<Self>,
     ) {
         let listed: hashbrown::HashSet<&ChannelName> = listed.iter().collect();
-        let (mut wake, mut forget) = (Vec::new(), Vec::new());
+        let (mut news, mut forget) = (Vec::new(), Vec::new());
         let patience = self.patience();
-        for (name, place) in &self.channels {
+        let nobody = Observation::of_nobody(moment);
+        for (name, place) in &mut self.channels {
             let Place::Dormant { since } = place else { continue };
             if listed.contains(name) {
                 continue;
             }
             let Some(live) = self.parts.registry.get(name) else { continue };
-            let nobody = Observation::of_nobody(moment);
+            if since.elapsed() > DORMANT_FOR {
+                forget.push(name.clone());
+                continue;
+            }
             let mut channel = live.channel.write();
-            match channel.repeats(&nobody) {
-                Ok(true) => {
+            match channel.observe(&nobody) {
+                Ok(None) => {
                     channel.confirm(&nobody);
                     channel.be_patient(patience);
                 }
-                Ok(false) => wake.push(name.clone()),
+                Ok(Some(changes)) => {
+                    live.committing.store(true, Ordering::Relaxed);
+                    *place = Place::Recording { since: *since };
+                    drop(channel);
+                    news.push(record_nobody(self.recorder.clone(), live, changes));
+                }
                 Err(_stale) => {}
             }
-            if since.elapsed() > DORMANT_FOR {
-                forget.push(name.clone());
-            }
         }
-        wake.retain(|name| !forget.contains(name));
-        for name in &wake {
-            // The next discovery retires it again.
-            self.parts.watchlist.take_up(name);
+        if !news.is_empty() {
+            ctx.spawn(join_all(news).into_actor(self).map(move |done, supervisor, ctx| {
+                for (live, recorded) in done {
+                    supervisor.recorded(&live, &nobody, recorded, ctx);
+                }
+            }));
         }
-        let woken: Vec<_> = wake.iter().filter_map(|name| self.wake(name)).collect();
-        self.poll(woken, ctx);
         self.let_go(forget, ctx);
+    }
+
+    /// What a discovery observed of a dormant channel is recorded, or cannot be: then the next discovery tries again.
+    fn recorded(
+        &mut self,
+        live: &Live,
+        nobody: &Observation,
+        recorded: Result<Changes, RecordError>,
+        ctx: &mut Context<Self>,
+    ) {
+        live.committing.store(false, Ordering::Relaxed);
+        let name = &live.name;
+        if let Ok(changes) = &recorded {
+            let mut channel = live.channel.write();
+            channel.apply(nobody, changes);
+            channel.be_patient(self.patience());
+        }
+        let Some(Place::Recording { since }) = self.channels.get(name) else { return };
+        let place = Place::Dormant { since: *since };
+        self.channels.insert(name.clone(), place);
+        if self.stopping {
+            return;
+        }
+        if let Err(RecordError::Conflict | RecordError::Lost) = recorded {
+            self.channels.insert(name.clone(), Place::Loading);
+            self.parts.watchlist.take_up(name);
+            self.load(vec![name.clone()], ctx);
+        } else if self.parts.watchlist.wants(name) {
+            self.want(vec![name.clone()], ctx);
+        } else if !self.parts.watchlist.means(name) {
+            self.let_go(vec![name.clone()], ctx);
+        }
     }
 
     /// How long it may take until a discovery observes a dormant channel again.
@@ -249,6 +300,10 @@ impl Supervisor {
                 name: name.clone(),
             });
             self.parts.registry.publish(Arc::clone(&live));
+            if self.rests(&live) {
+                self.channels.insert(name, Place::Dormant { since: Instant::now() });
+                continue;
+            }
             if !self.parts.watchlist.wants(&name) {
                 unwanted.push(name);
             }
@@ -256,6 +311,16 @@ impl Supervisor {
         }
         self.poll(watched, ctx);
         self.let_go(unwanted, ctx);
+    }
+
+    /// Whether a channel that was just loaded is left to the discoveries: a pattern had found it before adsum started, and
+    /// nobody was there when it was last observed, nor at the first discovery since, if there was one.
+    fn rests(&mut self, live: &Live) -> bool {
+        let taken_up = self.taken_up.remove(&live.name);
+        let channel = live.channel.read();
+        let vacant = channel.run().is_some() && channel.is_vacant();
+        let listed = self.discovered.as_ref().is_some_and(|found| found.channels.contains(&live.name));
+        taken_up && vacant && !listed && self.parts.watchlist.leave_to_discoveries(&live.name)
     }
 
     /// Starts an actor again for a dormant channel.
@@ -286,6 +351,17 @@ impl Supervisor {
             ctx.spawn(told.into_actor(self));
         }
     }
+}
+
+/// Has it recorded that nobody is in a channel without an actor.
+async fn record_nobody(
+    recorder: Seat<Recorder>,
+    live: Arc<Live>,
+    changes: Changes,
+) -> (Arc<Live>, Result<Changes, RecordError>) {
+    let entry = Entry { channel: live.name.clone(), changes: changes.clone() };
+    let recorded = record(&recorder, entry).await;
+    (live, recorded.map(|()| changes))
 }
 
 /// Has the gaps of a channel without an actor recorded. If they cannot be, the next failure tries again.
