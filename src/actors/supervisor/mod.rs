@@ -1,6 +1,7 @@
 //! The supervisor: starts the children, replaces those that die, decides which channels are watched, and stops
 //! everything in order.
 
+mod dormant;
 pub(in crate::actors) mod loading;
 mod place;
 mod stop;
