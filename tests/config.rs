@@ -9,6 +9,7 @@ use std::time::Duration;
 use adsum::config::{Config, DEFAULTS, Finding, Layer, Override, Sources, Watch};
 use adsum::domain::names::{ChannelName, NameError};
 use adsum::domain::watch::{Policy, Target};
+use adsum::origin::faults::Faults;
 use rstest::rstest;
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
@@ -225,6 +226,13 @@ fn a_finding_reads_as_key_value_what_is_allowed_and_layer() {
 #[case("[origin]\npresence_timeout = '25h'")]
 #[case("[origin]\nannounce_max = 'many'")]
 #[case("[origin.faults]\nlatency = '1s'")]
+#[case("[origin.faults]\nseed = -1")]
+#[case("[origin]\nfaults = 'drop'")]
+#[case("[origin.faults.rule]\nfault = 'drop'")]
+#[case("[[origin.faults.rule]]\nprobability = 0.5")]
+#[case("[[origin.faults.rule]]\nfault = 'quake'")]
+#[case("[[origin.faults.rule]]\nfault = 'drop'\nstatus = 503")]
+#[case("[[origin.faults.rule]]\nfault = 'error'\nprobability = 1.5")]
 #[case("[[alert]]\nname = 'crowded'")]
 #[case("[[notifier]]\nname = 'ops'")]
 #[case("pubnub = 'sub-c-1'")]
@@ -489,4 +497,49 @@ fn the_description_says_what_it_does_and_costs() {
     Serves the API on 127.0.0.1:8080, for whoever can reach it (no tokens).
     Note: PubNub answers for a channel it does not track as for an empty one. Make sure presence is on for every channel watched.
     "#);
+}
+
+#[test]
+fn faults_of_the_origin_are_read_as_put_faults_reads_them() {
+    let given = Given::file(
+        "[[origin.faults.rule]]\nfault = 'latency'\ndelay = '300ms'\nprobability = 0.2\nchannels = ['room.*']\n\
+         [[origin.faults.rule]]\nfault = 'error'\nstatus = 500\n",
+    )
+    .variable("ADSUM__ORIGIN__FAULTS__SEED", "7");
+    let same = serde_json::json!({"seed": 7, "rule": [
+        {"fault": "latency", "delay": "300ms", "probability": 0.2, "channels": ["room.*"]},
+        {"fault": "error", "status": 500},
+    ]});
+    assert_eq!(given.load().origin.faults, Faults::read(&same).expect("good"));
+}
+
+#[test]
+fn without_faults_the_origin_behaves() {
+    assert_eq!(Given::file("").load().origin.faults, Faults::default());
+}
+
+#[test]
+fn everything_that_is_wrong_with_a_fault_is_found_with_its_key_value_and_layer() {
+    let given = Given::file(
+        "[[origin.faults.rule]]\nfault = 'drop'\n\
+         [[origin.faults.rule]]\nfault = 'error'\nstatus = 200\nchannels = ['a,b']\n",
+    )
+    .variable("ADSUM__ORIGIN__FAULTS__SEED", "many");
+    let findings: Vec<String> = given
+        .findings()
+        .into_iter()
+        .map(|Finding { key, value, allowed, layer }| {
+            let layer = if matches!(layer, Layer::File(_)) { "file".to_owned() } else { layer.to_string() };
+            format!("{key} = {}: {allowed} ({layer})", value.unwrap_or_default())
+        })
+        .collect();
+    assert_eq!(
+        findings,
+        [
+            "origin.faults.seed = \"many\": must be a whole number from 0 to 9007199254740991 \
+             (environment variable ADSUM__ORIGIN__FAULTS__SEED)",
+            "origin.faults.rule[1].status = 200: must be a whole number from 500 to 599 (file)",
+            "origin.faults.rule[1].channels[0] = \"a,b\": must not contain ',' (file)",
+        ]
+    );
 }

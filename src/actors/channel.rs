@@ -94,7 +94,7 @@ impl ChannelActor {
             match result {
                 Ok(()) => actor.committed(&commit),
                 Err(RecordError::Unavailable) => {
-                    actor.live.channel.write().failed(GapReason::HistoryUnavailable);
+                    actor.unrecorded(&commit);
                     if commit.is_end() && actor.must_record_end() {
                         ctx.run_later(END_AGAIN_AFTER, Self::begin_end);
                         return;
@@ -128,6 +128,14 @@ impl ChannelActor {
         }
     }
 
+    fn unrecorded(&self, commit: &Commit) {
+        let mut channel = self.live.channel.write();
+        match commit {
+            Commit::Observation(..) => channel.unrecorded(),
+            Commit::Gap(_) | Commit::End(_) => channel.failed(GapReason::HistoryUnavailable),
+        }
+    }
+
     /// After a commit, or a failed one: what came meanwhile, or the next look.
     fn go_on(&mut self, commit: &Commit, ctx: &mut Context<Self>) {
         if commit.is_end() {
@@ -153,7 +161,7 @@ impl ChannelActor {
 
     fn observed(&mut self, seen: Observation, ctx: &mut Context<Self>) {
         if self.ending.is_some() {
-            return;
+            return self.live.channel.write().unrecorded();
         }
         if self.committing {
             self.waiting = Some(seen);

@@ -1,10 +1,12 @@
 //! The poller: asks for the channels that are due, many in one request, and tells whom it concerns.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
 use hashbrown::HashMap;
+use parking_lot::RwLock;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::{debug, warn};
@@ -51,17 +53,30 @@ pub struct PollerParts {
     pub limits: Limits,
     /// Every watched channel.
     pub registry: Registry,
+    /// Until when the service wants to be left alone by this key.
+    pub rests_until: Arc<RwLock<Option<Time>>>,
 }
 
 impl PollerParts {
-    /// Follows the wall clock. A step of it, or a sleep of the machine, is a gap of its own reason where it is long enough
-    /// for one. To be called before a request is sent, so that no answer is stamped with a time that has passed.
-    pub fn mind_the_clock(&self) {
-        match self.clock.follow_wall() {
+    /// The time, for a request or an answer. A step of the wall clock before it, or a sleep of the machine, is a gap of its
+    /// own reason where it is long enough for one.
+    pub fn stamp(&self) -> Time {
+        self.mind_the_clock();
+        self.clock.now()
+    }
+
+    /// When the answer to a request was true.
+    pub fn moment(&self, sent: Time, received: Time) -> Moment {
+        Moment { earliest: self.clock.before(sent, self.limits.cache_ttl), latest: received }
+    }
+
+    fn mind_the_clock(&self) {
+        match self.clock.step() {
             Some(Step::Forward(ahead)) => {
                 warn!(?ahead, "the wall clock was set ahead, or the machine slept; following it");
+                let now = self.clock.now();
                 for live in self.registry.all() {
-                    live.channel.write().failed(GapReason::Clock);
+                    live.channel.write().clock_stepped(now);
                 }
             }
             Some(Step::Back(behind)) => {
@@ -127,8 +142,7 @@ impl Poller {
     /// Makes the requests that are due.
     fn look(&mut self, ctx: &mut Context<Self>) {
         self.tick = None;
-        self.parts.mind_the_clock();
-        for ask in self.plan.due(self.parts.clock.now()) {
+        for ask in self.plan.due(self.parts.stamp()) {
             let parts = self.parts.clone();
             let under_way = Arc::clone(&self.under_way);
             let request = async move {
@@ -160,7 +174,7 @@ impl Poller {
     fn take(&mut self, report: Report) {
         match report.result {
             Ok(seen) => {
-                self.plan.key_works();
+                self.plan.key_works(&report.ask);
                 for (name, observation) in seen {
                     self.seen(&name, observation, &report.ask, (report.sent, report.received));
                 }
@@ -169,6 +183,7 @@ impl Poller {
                 self.failed(&report.ask, &trouble);
             }
         }
+        *self.parts.rests_until.write() = self.plan.key_rests_until();
     }
 
     fn seen(
@@ -184,12 +199,14 @@ impl Poller {
             Some(seen) => seen,
             // A channel that is missing is taken as empty, but that ends nothing: only an explicit count of 0 does.
             None if live.channel.read().is_vacant() => {
-                Observation::of_nobody(Moment::of_request(sent, received, cache_ttl))
+                Observation::of_nobody(self.parts.moment(sent, received))
             }
             None => return self.plan.ask_alone(name, received.plus(cache_ttl)),
         };
-        // Bound, not inlined: a guard in the match would last through it.
-        let repeats = live.channel.read().repeats(&seen);
+        // While something is committed it is not known yet what is repeated. (Bound, not inlined: a guard in the match would
+        // last through it.)
+        let committing = live.committing.load(Ordering::Relaxed);
+        let repeats = live.channel.read().repeats(&seen).map(|repeats| repeats && !committing);
         let changed = match repeats {
             Err(Stale) => {
                 live.polls.count(Outcome::Stale);
@@ -209,8 +226,11 @@ impl Poller {
         let cut = ask.include_uuids && seen.grade() == Grade::Truncated;
         let listed = seen.listed().len();
         let paged = if ask.paged { seen.occupancy() as usize > PAGE } else { cut };
-        // A channel whose mailbox is closed has died: its successor watches again.
         let held = changed && channel.try_send(Observed(seen)).is_ok();
+        if changed && !held {
+            // The channel's actor has died. Its successor watches again, and knows nothing of this.
+            live.channel.write().unrecorded();
+        }
         self.plan.paged(name, paged);
         self.plan.answered(name, sent, received, listed, held);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -15,9 +15,9 @@ use super::keeper::{CatchUp, Keeper};
 use super::live::Registry;
 use super::seat::{Obituary, Seat};
 use super::supervisor::Child;
-use crate::domain::event::Recorded;
-use crate::domain::time::Time;
-use crate::history::{Entry, History, HistoryError, MAX_COMMIT_EVENTS, Mark};
+use crate::domain::event::{EventId, Recorded};
+use crate::domain::time::{Moment, Time};
+use crate::history::{Entry, EventQuery, History, HistoryError, MAX_COMMIT_EVENTS, Mark};
 use crate::telemetry::metrics;
 
 /// How often what has expired is looked for.
@@ -35,6 +35,10 @@ const NAMED_IN_MARK: (usize, usize) = (1_000, 100);
 
 /// Committed events, in order of id. A slow listener misses some and reads on from the history.
 pub type Committed = broadcast::Sender<Arc<[Recorded]>>;
+
+/// The id of the last event that was told of. A commit may succeed without adsum hearing of it: its events are told with the
+/// next.
+pub type Told = AtomicI64;
 
 /// Whether the history can be written; if not, why.
 pub type HistoryHealth = watch::Sender<Option<String>>;
@@ -70,6 +74,8 @@ pub struct RecorderParts {
     pub newest: Option<Time>,
     /// Who hears of committed events.
     pub committed: Committed,
+    /// The last event of which they heard.
+    pub told: Arc<Told>,
     /// Who keeps the known states.
     pub keeper: Seat<Keeper>,
     /// Who hears how the history is.
@@ -93,6 +99,9 @@ pub struct Recorder {
     alone: usize,
     committing: bool,
     marking: bool,
+    /// Whether something may be committed that nobody was told of: a commit failed or was lost, or a recorder before this
+    /// one died.
+    unsure: bool,
     /// How many channels were not observed, and why, when that was last told.
     gaps: BTreeMap<&'static str, usize>,
     _obituary: Obituary<Child>,
@@ -128,6 +137,7 @@ impl Recorder {
             alone: 0,
             committing: false,
             marking: false,
+            unsure: true,
             gaps: BTreeMap::new(),
             _obituary: obituary,
         }
@@ -152,9 +162,15 @@ impl Recorder {
         if self.committing || self.queue.is_empty() {
             return;
         }
+        self.commit_next(ctx);
+    }
+
+    /// Commits what is queued; with nothing queued it still tells of what was never told.
+    fn commit_next(&mut self, ctx: &mut Context<Self>) {
         self.committing = true;
         let batch = self.next_batch();
         let history = Arc::clone(&self.parts.history);
+        let told = self.parts.told.load(Ordering::Relaxed);
         let committed = async move {
             let (entries, waiting): (Vec<_>, Vec<_>) =
                 batch.into_iter().map(|record| (record.entry, record.done)).unzip();
@@ -162,16 +178,17 @@ impl Recorder {
                 let start = std::time::Instant::now();
                 let result = history.commit(&entries);
                 metrics::history_commit(start.elapsed());
-                (entries, result)
+                (entries, result.map(|events| with_untold(&*history, told, events).ok()))
             });
             (waiting, work.await)
         };
         ctx.spawn(committed.into_actor(self).map(|(waiting, work), recorder, ctx| {
             recorder.committing = false;
-            if let Ok((entries, result)) = work {
-                recorder.settle(entries, waiting, result);
+            match work {
+                Ok((entries, result)) => recorder.settle(entries, waiting, result),
+                // It panicked: whoever waits hears that it was lost.
+                Err(_panic) => recorder.unsure = true,
             }
-            // Otherwise the commit panicked: whoever waits hears that it was lost.
             recorder.commit(ctx);
         }));
     }
@@ -180,19 +197,13 @@ impl Recorder {
         &mut self,
         entries: Vec<Entry>,
         waiting: Vec<oneshot::Sender<Result<(), RecordError>>>,
-        result: Result<Vec<Recorded>, HistoryError>,
+        result: Result<Option<Vec<Recorded>>, HistoryError>,
     ) {
+        self.unsure = !matches!(result, Ok(Some(_)));
         match result {
             Ok(events) => {
                 self.well();
-                for event in &events {
-                    metrics::event(event.kind);
-                }
-                if !events.is_empty() {
-                    // Nobody may be listening.
-                    let _ = self.parts.committed.send(events.into());
-                    self.tell_keeper();
-                }
+                self.tell(events.unwrap_or_default());
                 answer(waiting, Ok(()));
             }
             Err(HistoryError::Conflict { channel }) => {
@@ -222,6 +233,17 @@ impl Recorder {
                 answer(waiting, Err(RecordError::Conflict));
             }
         }
+    }
+
+    fn tell(&self, events: Vec<Recorded>) {
+        let Some(last) = events.last() else { return };
+        self.parts.told.store(last.id, Ordering::Relaxed);
+        for event in &events {
+            metrics::event(event.kind);
+        }
+        // Nobody may be listening.
+        let _ = self.parts.committed.send(events.into());
+        self.tell_keeper();
     }
 
     /// A keeper whose mailbox is full has been told already; one that is gone starts by catching up.
@@ -270,7 +292,11 @@ impl Recorder {
 
     fn mark(&mut self, ctx: &mut Context<Self>) {
         self.tell_of_gaps();
-        if self.marking {
+        if self.unsure && !self.committing {
+            self.commit_next(ctx);
+        }
+        // While nothing can be written, one that tries is enough.
+        if self.marking || (self.committing && self.parts.health.borrow().is_some()) {
             return;
         }
         let Some(mark) = mark_of(&self.parts.registry) else { return };
@@ -312,6 +338,28 @@ fn answer(
     }
 }
 
+/// What was just committed, after what was committed before and never told. Ids leave none out, so that lies between.
+fn with_untold(
+    history: &dyn History,
+    told: EventId,
+    events: Vec<Recorded>,
+) -> Result<Vec<Recorded>, HistoryError> {
+    let next = match events.first() {
+        Some(event) => event.id,
+        None => history.event_ids()?.0.saturating_add(1),
+    };
+    let (mut all, mut after) = (Vec::new(), told);
+    while after.saturating_add(1) < next {
+        let query = EventQuery { after, limit: MAX_COMMIT_EVENTS, ..EventQuery::default() };
+        let page = history.events(&query)?;
+        let Some(last) = page.last() else { break };
+        after = last.id;
+        all.extend(page.into_iter().filter(|event| event.id < next));
+    }
+    all.extend(events);
+    Ok(all)
+}
+
 /// What is proven of the channels that are observed now. The floor is chosen so that only few must be named.
 fn mark_of(registry: &Registry) -> Option<Mark> {
     let mut widest = Duration::ZERO;
@@ -329,7 +377,8 @@ fn mark_of(registry: &Registry) -> Option<Mark> {
     observed.sort_unstable_by_key(|(_, last)| last.earliest);
     let (least, share) = NAMED_IN_MARK;
     let named = (observed.len() / share).max(least).min(observed.len().checked_sub(1)?);
-    let floor = observed.get(named)?.1.earliest;
+    let unnamed = observed.get(named..)?.iter().map(|(_, last)| last.latest);
+    let floor = Moment { earliest: observed.get(named)?.1.earliest, latest: unnamed.max()? };
     others.extend(observed.into_iter().take(named).map(|(channel, last)| (channel, Some(last))));
     Some(Mark { floor, others, widest })
 }

@@ -71,7 +71,7 @@ impl Source for Client {
             .offset(request.page.map(|(_, offset)| offset));
         let with_state = request.include_state;
         async move {
-            let answer = call.execute().await.map_err(|error| trouble(&error))?;
+            let answer = call.execute().await.map_err(|error| trouble(&error, &request.channels))?;
             answer.channels.into_iter().map(|channel| listing(channel, with_state)).collect()
         }
         .boxed()
@@ -79,15 +79,18 @@ impl Source for Client {
 
     fn channels_of(&self, group: &GroupName) -> BoxFuture<'static, Result<Vec<String>, Trouble>> {
         let call = self.list_channel_group(group.as_str());
-        async move { Ok(call.execute().await.map_err(|error| trouble(&error))?.channels) }.boxed()
+        async move { Ok(call.execute().await.map_err(|error| trouble(&error, &[]))?.channels) }.boxed()
     }
 }
 
 fn listing(channel: HereNowChannel, with_state: bool) -> Result<Listing, Trouble> {
+    let name = channel.channel_name;
     let occupant = |occupant: HereNowOccupant| {
-        let user = UserId::new(&occupant.uuid).map_err(|error| bad_answer(format!("a user id {error}")))?;
+        let user = UserId::new(&occupant.uuid)
+            .map_err(|error| bad_answer(format!("a user id of channel {name:?} {error}")))?;
         let state = match occupant.state {
-            _ if !with_state => Shown::Unknown,
+            // A bare id has no room for a state: the service did not answer what was asked.
+            _ if !with_state || occupant.bare => Shown::Unknown,
             None => Shown::Empty,
             Some(value) => Shown::Value(State::new(value)),
         };
@@ -95,7 +98,7 @@ fn listing(channel: HereNowChannel, with_state: bool) -> Result<Listing, Trouble
     };
     let listed =
         channel.occupants.map(|occupants| occupants.into_iter().map(occupant).collect()).transpose()?;
-    Ok(Listing { channel: channel.channel_name, occupancy: channel.occupancy, listed })
+    Ok(Listing { channel: name, occupancy: channel.occupancy, listed })
 }
 
 /// Something in an answer is bad.
@@ -104,23 +107,32 @@ pub(super) fn bad_answer(what: String) -> Trouble {
 }
 
 /// What an error of the client means for the channels that were asked for.
-fn trouble(error: &Error) -> Trouble {
+fn trouble(error: &Error, asked: &[ChannelName]) -> Trouble {
     let retry_after = error.retry_after();
     let (key, service) = (|| Failure::Key { retry_after }, || Failure::Service { retry_after });
     let (reason, failure) = match error {
         Error::Timeout { .. } => (GapReason::Timeout, service()),
         Error::Unreachable { .. } => (GapReason::Unreachable, service()),
+        // An answer that takes so long may be that of one channel alone: the service itself had begun to answer.
+        Error::Unfinished { .. } => (GapReason::Timeout, Failure::Answer),
         Error::BadAnswer { .. } | Error::TooLarge { .. } => (GapReason::BadAnswer, Failure::Answer),
+        // A redirect, such as a captive portal's: not what the Presence API does, whichever channels are asked for.
+        Error::Service { status: 100..=199 | 300..=399, .. } => (GapReason::BadAnswer, service()),
         Error::Service { status: 429, .. } => (GapReason::Throttled, key()),
         Error::Service { status: 500.., .. } => (GapReason::ServerError, service()),
-        Error::Service { status: 403, channels, .. } if !channels.is_empty() => {
-            let refused = channels.iter().filter_map(|name| ChannelName::new(name).ok()).collect();
-            (GapReason::Forbidden, Failure::Channels(refused))
+        Error::Service { status: 403, channels, .. } => {
+            (GapReason::Forbidden, forbidden(channels, asked, key()))
         }
-        Error::Service { status: 403, .. } => (GapReason::Forbidden, key()),
         error if error.concerns_key() => (GapReason::Refused, key()),
         // Anything else that is refused may be one channel's fault, such as a name that the service does not take.
         _ => (GapReason::Refused, Failure::Answer),
     };
     Trouble { reason, failure, what: error.to_string() }
+}
+
+/// A 403 is about the channels it names. One that names none, or none that was asked for, is about the key.
+fn forbidden(named: &[String], asked: &[ChannelName], key: Failure) -> Failure {
+    let refused = |name: &&ChannelName| named.iter().any(|named| named == name.as_str());
+    let refused: Vec<ChannelName> = asked.iter().filter(refused).cloned().collect();
+    if refused.is_empty() { key } else { Failure::Channels(refused) }
 }

@@ -164,12 +164,8 @@ impl Daemon {
 async fn open(config: &Config) -> anyhow::Result<(Arc<dyn History>, Arc<States>)> {
     let (history, states) = (config.history.path.clone(), config.state.path.clone());
     tokio::task::spawn_blocking(move || {
-        let history: Arc<dyn History> =
-            Arc::new(Sqlite::open(&history).with_context(|| history.display().to_string())?);
-        let (states, rebuilt) = States::open_or_rebuild(&states)?;
-        if rebuilt {
-            warn!("the known states were damaged; they are made anew from the history");
-        }
+        let history: Arc<dyn History> = Arc::new(Sqlite::open(&history)?);
+        let (states, _rebuilt) = States::open_or_rebuild(&states)?;
         Ok((history, Arc::new(states)))
     })
     .await?

@@ -61,6 +61,7 @@ pub(super) fn origin_settings(config: &Config) -> OriginSettings {
         announce_max: usize::try_from(origin.announce_max).unwrap_or(usize::MAX),
         announce_interval: origin.announce_interval,
         here_now_cache: origin.here_now_cache,
+        faults: origin.faults.clone(),
         ..OriginSettings::default()
     }
 }

@@ -86,12 +86,22 @@ fn greet(demo: &app::Demo) -> Result<(), Failure> {
         command("visits --channel lobby --from -1m"),
         command("was ada.01 lobby --at -30s"),
         String::new(),
+        "Make the origin misbehave for a minute (README: \"Make it misbehave\"):".to_owned(),
+        String::new(),
+        terminal.paint(Tone::Strong, &format!("  {}", misbehave(origin))),
+        String::new(),
         "Ctrl-C ends it. What is recorded, as it is recorded:".to_owned(),
         String::new(),
     ] {
         print(&line)?;
     }
     Ok(())
+}
+
+/// The command that takes the origin down for a minute.
+fn misbehave(origin: SocketAddr) -> String {
+    let rules = r#"{"rule": [{"fault": "error", "for": "60s"}]}"#;
+    format!("curl -X PUT -H 'Content-Type: application/json' -d '{rules}' http://{origin}/faults")
 }
 
 /// Where the API listens if nothing else is said; the commands ask there too.

@@ -8,7 +8,6 @@
 
 mod budget;
 mod describe;
-pub mod duration;
 mod files;
 mod finding;
 mod history;
@@ -24,6 +23,7 @@ mod watch;
 
 use std::cell::RefCell;
 
+pub use crate::domain::duration;
 pub use budget::{Budget, Class};
 pub use finding::{Finding, Findings};
 pub use history::History;

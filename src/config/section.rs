@@ -171,6 +171,25 @@ impl<'a> Section<'a> {
         (parsed.len() == items.len()).then_some(parsed)
     }
 
+    /// Whatever stands there, for a reader of its own, which says what is wrong with [`Self::refuse_inside`].
+    pub(super) fn whatever(&mut self, key: &'static str) -> Option<Value> {
+        self.value(key)
+    }
+
+    /// Refuses what stands somewhere inside the value of a key.
+    pub(super) fn refuse_inside(&self, key: &str, inside: &str, value: Option<String>, allowed: String) {
+        let first = inside.split(['.', '[']).next().unwrap_or(inside);
+        let layer_inside = |whole: &Value| match &whole.kind {
+            ValueKind::Table(table) => table.get(first).map(Layer::of),
+            _ => None,
+        };
+        let whole = self.table.get(key);
+        let layer = whole.and_then(layer_inside).or(whole.map(Layer::of)).unwrap_or(Layer::Default);
+        let separator = if inside.is_empty() { "" } else { "." };
+        let key = format!("{}{separator}{inside}", self.path_of(key));
+        self.findings.borrow_mut().push(Finding { key, value, allowed, layer });
+    }
+
     /// Refuses a value that was read well and is wrong beside others.
     pub(super) fn refuse(&self, key: &str, allowed: String) {
         self.add(key, self.table.get(key), allowed);

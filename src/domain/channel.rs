@@ -50,6 +50,8 @@ pub struct Channel {
     trouble: Option<GapReason>,
     /// How long the next observation may take, where that is not `gap_after`.
     patience: Option<Duration>,
+    /// A good observation since the last one was not recorded.
+    unrecorded: bool,
 }
 
 /// What the history keeps of a channel, to go on from.
@@ -101,6 +103,7 @@ impl Channel {
             partial: None,
             trouble: None,
             patience: None,
+            unrecorded: false,
         }
     }
 
@@ -119,6 +122,7 @@ impl Channel {
             roster: kept.roster,
             trouble: None,
             patience: None,
+            unrecorded: false,
         }
     }
 
@@ -178,9 +182,25 @@ impl Channel {
         }
     }
 
-    /// Notes why a poll failed. The reason labels the gap that may follow.
+    /// Notes why a poll failed. The reason labels the gap that may follow, unless that is already due to the clock.
     pub fn failed(&mut self, reason: GapReason) {
-        self.trouble = Some(reason);
+        if self.trouble != Some(GapReason::Clock) {
+            self.trouble = Some(reason);
+        }
+    }
+
+    /// Notes that the clock was set ahead to `now`: where that alone makes a gap, it is a gap of the clock.
+    pub fn clock_stepped(&mut self, now: Time) {
+        if self.gap.is_none() && self.unobserved(now).is_some() {
+            self.trouble = Some(GapReason::Clock);
+        }
+    }
+
+    /// Notes that a good observation could not be recorded, and is forgotten. What it saw is in no answer, so from the last
+    /// one that was recorded to the next there is a gap, however short.
+    pub fn unrecorded(&mut self) {
+        self.unrecorded = true;
+        self.failed(GapReason::HistoryUnavailable);
     }
 
     /// Whether the observation repeats the last one, so that nothing is to be written: [`Channel::observe`] would give
@@ -310,10 +330,11 @@ impl Channel {
         }
         self.trouble = None;
         self.patience = None;
+        self.unrecorded = false;
     }
 
     fn patience(&self) -> Duration {
-        self.patience.unwrap_or(self.gap_after)
+        if self.unrecorded { Duration::ZERO } else { self.patience.unwrap_or(self.gap_after) }
     }
 
     /// The next observation may take so long before a gap opens: it is left to something that looks more rarely.
@@ -331,7 +352,7 @@ impl Channel {
         if paused && now.since(self.resumed) > self.gap_after {
             // It is watched again, and still not observed: that is another reason.
             let reason = self.trouble.unwrap_or(GapReason::Overrun);
-            return Some(self.with_gaps(vec![gap.closed(self.resumed), Gap::open(self.resumed, reason)]));
+            return Some(self.with_gaps(gap.followed_by(self.resumed, reason).into()));
         }
         let labelled = self.labelled(gap);
         (labelled != gap).then(|| self.with_gaps(vec![labelled]))
@@ -346,7 +367,7 @@ impl Channel {
             }
             // An end of the watch is worth its own gap; a stop goes on in the one that lasts.
             Some(gap) if reason == GapReason::Unwatched => {
-                self.with_gaps(vec![self.labelled(gap).closed(now), Gap::open(now, reason)])
+                self.with_gaps(self.labelled(gap).followed_by(now, reason).into())
             }
             Some(gap) => self.with_gaps(vec![self.labelled(gap)]),
         }

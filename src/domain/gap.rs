@@ -1,5 +1,7 @@
 //! Spans in which a channel was not observed, and why.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::observation::Grade;
@@ -122,7 +124,13 @@ impl Gap {
         Self { to: Some(to.max(self.from)), ..self }
     }
 
-    /// Whether nothing is known of `time`.
+    /// The same, ended, and another that begins there. No observation stands between the two, so they share an instant:
+    /// of that nothing is known either.
+    pub fn followed_by(self, at: Time, reason: GapReason) -> [Self; 2] {
+        [self.closed(at.plus(Duration::from_micros(1))), Self::open(at, reason)]
+    }
+
+    /// Whether nothing is known of `time`. An observation stands at each end, so the ends are known.
     pub fn covers(&self, time: Time) -> bool {
         self.from < time && self.to.is_none_or(|to| time < to)
     }

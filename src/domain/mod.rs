@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod channel;
+pub mod duration;
 pub mod event;
 pub mod gap;
 pub mod names;

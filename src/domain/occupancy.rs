@@ -62,14 +62,21 @@ pub fn at(runs: &[Run], gaps: &[Gap], time: Time) -> Option<Bounds> {
 }
 
 /// How short an absence or a stay may have gone unseen at `time`: the widest step between two complete observations
-/// there. The runs, in order of time, reach back to a complete one before `time` and on to the next after it. `None`
-/// where no step is known.
+/// there, or, where there is none before or after it, from the first or to the last observation at all. The runs, in order
+/// of time, reach back to a complete one before `time` and on to the next after it, where there are such. `None` where no
+/// step is known.
 pub fn resolution(runs: &[Run], time: Time) -> Option<Duration> {
     let complete = || runs.iter().filter(|run| run.grade == Grade::Complete);
-    let before = complete().rfind(|run| run.first.latest <= time)?;
-    let after = complete().find(|run| run.first.latest > time).filter(|_| time > before.last.earliest);
-    let step = after.map_or(Duration::ZERO, |after| after.first.latest.since(before.last.earliest));
-    let widest = before.widest.max(step);
+    let before = complete().rfind(|run| run.first.latest <= time);
+    let within = before.map_or(Duration::ZERO, |run| run.widest);
+    let from = match before {
+        Some(run) if time <= run.last.earliest => return (!within.is_zero()).then_some(within),
+        Some(run) => run.last.earliest,
+        None => runs.first()?.first.earliest,
+    };
+    let after = complete().find(|run| run.first.latest > time).map(|run| run.first.latest);
+    let to = after.or_else(|| runs.last().map(|run| run.last.latest))?;
+    let widest = within.max(to.since(from));
     (!widest.is_zero()).then_some(widest)
 }
 

@@ -2,6 +2,9 @@
 //! user of the page before; the list is complete only if every overlap matches (SPEC section 2, Integrity). That rests on
 //! the service's stable order.
 
+use hashbrown::HashSet;
+
+use super::names::UserId;
 use super::observation::{BadEntry, Observation, Occupant};
 use super::time::{Moment, Time};
 
@@ -27,6 +30,8 @@ pub struct PageSeen {
 pub struct Pages {
     first: PageSeen,
     listed: Vec<Occupant>,
+    /// Who is in it: a user who comes twice makes the list short of another.
+    users: HashSet<UserId>,
     latest: Time,
     count: usize,
     steady: bool,
@@ -35,13 +40,17 @@ pub struct Pages {
 impl Pages {
     /// Begins with the first page.
     pub fn new(first: PageSeen) -> Self {
-        Self { listed: first.listed.clone(), latest: first.moment.latest, first, count: 1, steady: true }
+        let (listed, latest) = (first.listed.clone(), first.moment.latest);
+        let users: HashSet<UserId> = listed.iter().map(|occupant| occupant.user.clone()).collect();
+        let steady = users.len() == listed.len();
+        Self { first, listed, users, latest, count: 1, steady }
     }
 
     /// Where the next page starts; `None` if this was the last, or another would not help.
     pub fn next_offset(&self) -> Option<usize> {
         let more = (self.listed.len() as u64) < self.first.occupancy && self.count < MAX_PAGES;
-        let offset = self.listed.len().checked_sub(1)?;
+        // A page of one user would only be that user again.
+        let offset = self.listed.len().checked_sub(1).filter(|offset| *offset > 0)?;
         (self.steady && more).then_some(offset)
     }
 
@@ -54,9 +63,17 @@ impl Pages {
             overlap.is_some() && overlap.as_ref() == self.listed.last().map(|occupant| &occupant.user);
         let before = self.listed.len();
         self.listed.extend(listed);
+        let new = self.listed.iter().skip(before).map(|occupant| occupant.user.clone());
         let grew = self.listed.len() > before;
-        self.steady = self.steady && matches && grew && page.occupancy == self.first.occupancy;
+        self.users.extend(new);
+        let distinct = self.users.len() == self.listed.len();
+        self.steady = self.steady && matches && grew && distinct && page.occupancy == self.first.occupancy;
         self.latest = page.moment.latest;
+    }
+
+    /// The next page did not come: the list stays what the first page has of it.
+    pub fn break_off(&mut self) {
+        self.steady = false;
     }
 
     /// The observation: of the whole list if people stood still, otherwise of the first page alone, which is true of
@@ -89,6 +106,16 @@ mod tests {
     }
 
     #[test]
+    fn a_list_that_breaks_off_is_what_its_first_page_lists() {
+        let mut pages = Pages::new(page(0, 5, &["a", "b"]));
+        pages.take(page(10, 5, &["b", "c"]));
+        pages.break_off();
+        assert_eq!(pages.next_offset(), None);
+        let seen = pages.finish().unwrap();
+        assert_eq!((seen.grade(), seen.listed().len(), seen.moment), (Grade::Truncated, 2, moment(0, 1)));
+    }
+
+    #[test]
     fn pages_that_overlap_make_a_complete_observation_over_their_whole_time() {
         let mut pages = Pages::new(page(0, 5, &["a", "b", "c"]));
         assert_eq!(pages.next_offset(), Some(2));
@@ -100,9 +127,14 @@ mod tests {
 
     #[test]
     fn people_who_move_between_pages_leave_only_the_first_page_to_be_true() {
-        for moved in
-            [page(10, 5, &["d", "e"]), page(10, 4, &["c", "d"]), page(10, 5, &[]), page(10, 5, &["c"])]
-        {
+        let repeats = page(10, 5, &["c", "a"]);
+        for moved in [
+            page(10, 5, &["d", "e"]),
+            page(10, 4, &["c", "d"]),
+            page(10, 5, &[]),
+            page(10, 5, &["c"]),
+            repeats,
+        ] {
             let mut pages = Pages::new(page(0, 5, &["a", "b", "c"]));
             pages.take(moved);
             assert_eq!(pages.next_offset(), None, "another page would not help");

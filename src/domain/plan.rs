@@ -19,6 +19,9 @@ pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// A channel that spoiled an answer is asked for alone until so many of its answers were good.
 pub const ALONE_FOR: u32 = 100;
 
+/// Channels that were asked for together in vain so often are asked for in halves, in case it is the fault of one.
+const TOGETHER: u32 = 3;
+
 /// What bounds one request.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -42,6 +45,7 @@ struct Class {
 
 /// A request to make now. Its channels are asked for by nobody else until the plan hears what came of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a parameter of its own")]
 pub struct Ask {
     /// For these.
     pub channels: Vec<ChannelName>,
@@ -51,6 +55,8 @@ pub struct Ask {
     pub include_uuids: bool,
     /// In pages: the service cuts this channel's list.
     pub paged: bool,
+    /// It finds out whether the key works again.
+    pub probe: bool,
 }
 
 /// What went wrong with a request, as far as the plan is concerned.
@@ -101,6 +107,8 @@ struct Entry {
     phase: Phase,
     company: Company,
     failures: u32,
+    /// Since when it was asked for in vain.
+    failing: Option<Time>,
     users: usize,
     address: usize,
 }
@@ -119,6 +127,8 @@ pub struct Plan {
     key: Option<(Time, u32)>,
     /// Whether that one is under way.
     probing: bool,
+    /// When the last good answer for any channel had arrived.
+    last_good: Option<Time>,
 }
 
 impl Plan {
@@ -132,6 +142,7 @@ impl Plan {
             slots: HashMap::new(),
             key: None,
             probing: false,
+            last_good: None,
         }
     }
 
@@ -164,6 +175,7 @@ impl Plan {
             phase: Phase::Held,
             company: Company::Most(usize::MAX),
             failures: 0,
+            failing: None,
             users: 0,
             address: address_len(name),
         };
@@ -198,10 +210,18 @@ impl Plan {
         }
     }
 
-    /// An answer shows that the key works, whatever it says of the channels.
-    pub fn key_works(&mut self) {
-        self.key = None;
-        self.probing = false;
+    /// The request was answered, whatever that says of the channels. The answer to a probe shows that the key works again;
+    /// what was under way before the trouble shows nothing.
+    pub fn key_works(&mut self, ask: &Ask) {
+        if ask.probe {
+            self.key = None;
+            self.probing = false;
+        }
+    }
+
+    /// Until when nothing may be asked for, because the key is in trouble.
+    pub fn key_rests_until(&self) -> Option<Time> {
+        self.key.map(|(until, _)| until)
     }
 
     /// Whether the channel is watched.
@@ -230,6 +250,9 @@ impl Plan {
             // One request finds out whether the key works again; the others wait for it.
             self.probing = !asks.is_empty();
             asks.truncate(1);
+            for ask in &mut asks {
+                ask.probe = true;
+            }
         }
         for name in asks.iter().flat_map(|ask| &ask.channels) {
             if let Some(entry) = self.entries.get_mut(name) {
@@ -263,13 +286,13 @@ impl Plan {
             include_state: class.include_state,
             include_uuids: class.include_uuids,
             paged,
+            probe: false,
         };
         let mut asks = Vec::new();
         let mut batch = Batch::default();
         for (name, entry) in due {
             let most = match entry.company {
-                Company::Most(most) => most,
-                Company::Alone(_) => {
+                Company::Most(1) | Company::Alone(_) => {
                     asks.push(ask(vec![(*name).clone()], false));
                     continue;
                 }
@@ -277,6 +300,7 @@ impl Plan {
                     asks.push(ask(vec![(*name).clone()], true));
                     continue;
                 }
+                Company::Most(most) => most,
             };
             if !batch.has_room(entry, most, &self.limits) {
                 asks.push(ask(std::mem::take(&mut batch).channels, false));
@@ -303,8 +327,9 @@ impl Plan {
     /// committed (`held`), for [`Plan::release`].
     pub fn answered(&mut self, name: &ChannelName, sent: Time, received: Time, users: usize, held: bool) {
         let cache_ttl = self.limits.cache_ttl;
+        self.last_good = self.last_good.max(Some(received));
         let Some(entry) = self.entries.get_mut(name) else { return };
-        entry.failures = 0;
+        (entry.failures, entry.failing) = (0, None);
         entry.users = users;
         entry.company = match entry.company {
             Company::Alone(more) if more > 1 => Company::Alone(more - 1),
@@ -352,12 +377,19 @@ impl Plan {
 
     /// A request failed. `chance` (0 to 1) stretches the back-off.
     pub fn failed(&mut self, ask: &Ask, failure: &Failure, now: Time, chance: f64) {
-        let probed = std::mem::take(&mut self.probing);
+        if ask.probe {
+            self.probing = false;
+        }
+        for name in &ask.channels {
+            if let Some(entry) = self.entries.get_mut(name) {
+                entry.failing.get_or_insert(now);
+            }
+        }
         match failure {
             Failure::Key { retry_after } => self.key_failed(ask, *retry_after, now, chance),
             // The probe found out nothing.
-            Failure::Service { retry_after } if probed => self.key_failed(ask, *retry_after, now, chance),
-            Failure::Service { retry_after } => self.back_off_all(&ask.channels, *retry_after, now, chance),
+            Failure::Service { retry_after } if ask.probe => self.key_failed(ask, *retry_after, now, chance),
+            Failure::Service { retry_after } => self.service_failed(ask, *retry_after, now, chance),
             Failure::Answer if ask.channels.len() > 1 => self.halve(ask, now),
             Failure::Answer => self.set_apart(&ask.channels, now, chance),
             Failure::Channels(named) => {
@@ -374,6 +406,28 @@ impl Plan {
         }
     }
 
+    /// The service fails. While it answers for other channels, or once it has failed for these often enough to find out,
+    /// it may be the fault of one channel, and the halves are asked for apart. In an outage nothing is answered, and they
+    /// are halved no further.
+    fn service_failed(&mut self, ask: &Ask, retry_after: Option<Duration>, now: Time, chance: f64) {
+        let many = ask.channels.len() > 1;
+        let entries = || ask.channels.iter().filter_map(|name| self.entries.get(name));
+        let others_work = entries().any(|entry| self.answers_since(entry));
+        let together = entries()
+            .all(|entry| entry.company == Company::Most(usize::MAX) && entry.failures + 1 >= TOGETHER);
+        if many && (others_work || together) {
+            self.halve(ask, now);
+        }
+        if !others_work || retry_after.is_some() || !many {
+            self.back_off_all(&ask.channels, retry_after, now, chance);
+        }
+    }
+
+    /// Whether others got a good answer since this one fails.
+    fn answers_since(&self, entry: &Entry) -> bool {
+        self.last_good.zip(entry.failing).is_some_and(|(good, failing)| good >= failing)
+    }
+
     /// The two halves are asked for at once, each on its own.
     fn halve(&mut self, ask: &Ask, now: Time) {
         let half = Company::Most(ask.channels.len().div_ceil(2));
@@ -385,13 +439,19 @@ impl Plan {
         }
     }
 
-    /// What is bad stands alone.
+    /// What is bad stands alone: for long if others got good answers meanwhile, otherwise (the service may answer rubbish to
+    /// everything) until its first good one.
     fn set_apart(&mut self, names: &[ChannelName], now: Time, chance: f64) {
         for name in names {
-            if let Some(entry) = self.entries.get_mut(name)
-                && entry.company != Company::Paged
-            {
-                entry.company = Company::Alone(ALONE_FOR);
+            let Some(entry) = self.entries.get(name) else { continue };
+            let company = match entry.company {
+                Company::Paged => Company::Paged,
+                _ if self.answers_since(entry) => Company::Alone(ALONE_FOR),
+                Company::Alone(more) => Company::Alone(more),
+                Company::Most(_) => Company::Most(1),
+            };
+            if let Some(entry) = self.entries.get_mut(name) {
+                entry.company = company;
             }
         }
         self.back_off_all(names, None, now, chance);

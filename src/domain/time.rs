@@ -91,7 +91,7 @@ impl Serialize for Time {
 ///
 /// A request sent at `s` and answered at `r` is true within `[s - cache_ttl, r]`, because the service may answer from
 /// a cache (SPEC section 2, Order).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Moment {
     /// `s - cache_ttl`.
     pub earliest: Time,
@@ -101,7 +101,7 @@ pub struct Moment {
 
 impl Moment {
     /// Of a request sent at `sent`, whose answer had arrived at `received`, from a service that answers from a cache
-    /// for at most `cache_ttl`.
+    /// for at most `cache_ttl`, by a clock that was not set meanwhile.
     pub fn of_request(sent: Time, received: Time, cache_ttl: Duration) -> Self {
         Self { earliest: sent.minus(cache_ttl), latest: received.max(sent) }
     }

@@ -86,9 +86,10 @@ pub struct Entry {
 /// was committed, so it says nothing of runs that are committed after it was taken.
 #[derive(Clone, Debug, Default)]
 pub struct Mark {
-    /// The instant up to which the last runs of the unnamed channels are proven: each was observed, unchanged since
-    /// what is committed of it, in an observation whose [`Moment::earliest`] is this or later.
-    pub floor: Time,
+    /// The moment up to which the last runs of the unnamed channels are proven: each was observed, unchanged since what is
+    /// committed of it, in an observation whose [`Moment::earliest`] is this one's or later, and whose [`Moment::latest`]
+    /// is this one's or earlier.
+    pub floor: Moment,
     /// The other channels, with the last observation that repeated what is committed; `None`: nothing is proven beyond
     /// that.
     pub others: Vec<(ChannelName, Option<Moment>)>,

@@ -1,33 +1,39 @@
 //! The routes of the Presence API (PROTOCOL.md 0).
 //!
 //! One way for every request: [`answer`] reads the address ([`address`]) and its parameters ([`query`]), hands them to
-//! the handler of the route, and sends what comes back: a body, or a [`Refusal`] in the service's own shape.
+//! the handler of the route, and sends what comes back: a body, or a [`Refusal`] in the service's own shape. Faults hook
+//! in here ([`suffer`]): between the reading and the handler, and on what comes back.
 
 mod address;
 mod bodies;
 mod cache;
 mod envelope;
+mod faults;
 mod groups;
 mod here_now;
 mod presence;
 mod query;
 mod refusal;
 mod subscribe;
+mod suffer;
 
 use std::sync::Mutex;
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode, header};
-use actix_web::web::{Bytes, Data};
+use actix_web::web::{Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use tokio::net::TcpSocket;
 
 use super::clock::{Clock, Moment};
+use super::faults::InForce;
 use super::keyset::{Keysets, lock};
 use super::settings::OriginSettings;
 use address::{Address, Call};
 use cache::AnswerCache;
 use query::Query;
 use refusal::Refusal;
+use suffer::Fate;
 
 /// The longest path and query that is read (PROTOCOL.md 1.6: 414 above some 32 KiB).
 const LONGEST_URI: usize = 32 * 1024;
@@ -42,13 +48,17 @@ pub(crate) struct Service {
     clock: Clock,
     keysets: Keysets,
     answers: Mutex<AnswerCache>,
+    /// What is done wrong on purpose.
+    pub(crate) faults: InForce,
 }
 
 impl Service {
     /// Nobody is anywhere yet.
     pub(crate) fn new(settings: OriginSettings) -> Self {
+        let clock = Clock::start();
         Self {
-            clock: Clock::start(),
+            faults: InForce::new(settings.faults.clone(), clock.now()),
+            clock,
             keysets: Keysets::new(settings.clone()),
             answers: Mutex::new(AnswerCache::new(settings.here_now_cache)),
             settings,
@@ -67,46 +77,95 @@ impl Service {
 }
 
 /// Answers one request.
-pub(crate) async fn answer(service: Data<Service>, request: HttpRequest) -> HttpResponse {
+pub(crate) async fn answer(service: Data<Service>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let uri = request.uri();
-    let answer = match *request.method() {
-        Method::GET => dispatch(&service, uri.path(), uri.query().unwrap_or_default()).await,
+    if uri.path() == faults::PATH {
+        return faults::answer(&service, &request, payload).await;
+    }
+    let asked = match *request.method() {
+        Method::GET => Asked::read(uri.path(), uri.query().unwrap_or_default()),
         // A browser asks first when a page adds headers of its own.
-        Method::OPTIONS => Ok(Bytes::new()),
+        Method::OPTIONS => return respond(StatusCode::OK, Bytes::new()),
         _ => Err(Refusal::method_not_allowed()),
     };
-    let (status, body) = answer.map_or_else(Refusal::into_parts, |body| (StatusCode::OK, body));
-    tracing::debug!(path = uri.path(), status = status.as_u16(), bytes = body.len(), "answered");
-    respond(status, body)
+    let response = match asked {
+        Ok(asked) => fulfil(&service, &asked, request.conn_data()).await,
+        Err(refusal) => {
+            let (status, body) = refusal.into_parts();
+            respond(status, body)
+        }
+    };
+    tracing::debug!(path = uri.path(), status = response.status().as_u16(), "answered");
+    response
 }
 
-async fn dispatch(service: &Service, path: &str, query: &str) -> Result<Bytes, Refusal> {
-    if path.len() + query.len() > LONGEST_URI {
-        return Err(Refusal::uri_too_long());
+/// A request, read.
+struct Asked<'a> {
+    path: &'a str,
+    query: &'a str,
+    address: Address,
+    parameters: Query,
+}
+
+impl<'a> Asked<'a> {
+    fn read(path: &'a str, query: &'a str) -> Result<Self, Refusal> {
+        if path.len() + query.len() > LONGEST_URI {
+            return Err(Refusal::uri_too_long());
+        }
+        Ok(Self { path, query, address: Address::parse(path)?, parameters: Query::parse(query)? })
     }
-    let Address { key, call } = Address::parse(path)?;
-    let asked = Query::parse(query)?;
+}
+
+/// Carries a request out and sends its answer, as far as the faults in force let it.
+async fn fulfil(service: &Service, asked: &Asked<'_>, connection: Option<&TcpSocket>) -> HttpResponse {
+    let request = suffer::request(&asked.address.call, &asked.parameters);
+    let mut fate = Fate::new(service.faults.hit(request, service.now()));
+    let (delay, resets) = (fate.delay, fate.resets());
+    let response = if let Some(instead) = fate.instead(request.channels) {
+        instead
+    } else {
+        let (status, body) = match dispatch(service, asked, &mut fate).await {
+            Ok(body) => (StatusCode::OK, fate.change(body, request.channels)),
+            Err(refusal) => refusal.into_parts(),
+        };
+        fate.send(status, body)
+    };
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    if resets {
+        suffer::reset(connection);
+    }
+    response
+}
+
+async fn dispatch(service: &Service, asked: &Asked<'_>, fate: &mut Fate) -> Result<Bytes, Refusal> {
+    let Asked { address: Address { key, call }, parameters: asked, path, query } = asked;
     match call {
         Call::Time => bodies::time(service.now()),
         Call::HereNow { .. } | Call::GlobalHereNow => {
-            let url = cache::url(path, query);
             let now = service.now();
+            if let Some(blow) = fate.moved.take() {
+                // Not what others are to be told.
+                return here_now::here_now(service, key, call, asked, now, Some(blow));
+            }
+            let url = cache::url(path, query);
             if let Some(body) = lock(&service.answers).get(&url, now) {
                 return Ok(body);
             }
-            let body = here_now::here_now(service, &key, &call, &asked, now)?;
+            let body = here_now::here_now(service, key, call, asked, now, None)?;
             lock(&service.answers).put(url, body.clone(), now);
             Ok(body)
         }
-        Call::WhereNow { user } => presence::where_now(service, &key, &user),
-        Call::GetState { channels, user } => presence::get_state(service, &key, &channels, &user, &asked),
-        Call::SetState { channels, user } => presence::set_state(service, &key, &channels, &user, &asked),
-        Call::Heartbeat { channels } => presence::heartbeat(service, &key, &channels, &asked),
-        Call::Leave { channels } => presence::leave(service, &key, &channels, &asked),
-        Call::Subscribe { channels } => subscribe::subscribe(service, &key, &channels, &asked).await,
-        Call::ListGroups => groups::list_groups(service, &key),
-        Call::Group { group } => groups::group(service, &key, &group, &asked),
-        Call::DeleteGroup { group } => groups::delete(service, &key, &group),
+        Call::WhereNow { user } => presence::where_now(service, key, user),
+        Call::GetState { channels, user } => presence::get_state(service, key, channels, user, asked),
+        Call::SetState { channels, user } => presence::set_state(service, key, channels, user, asked),
+        Call::Heartbeat { channels } => presence::heartbeat(service, key, channels, asked),
+        Call::Leave { channels } => presence::leave(service, key, channels, asked),
+        Call::Subscribe { channels } => subscribe::subscribe(service, key, channels, asked).await,
+        Call::ListGroups => groups::list_groups(service, key),
+        Call::Group { group } => groups::group(service, key, group, asked),
+        Call::DeleteGroup { group } => groups::delete(service, key, group),
     }
 }
 

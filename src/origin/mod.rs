@@ -8,6 +8,7 @@
 //! - `feed`: the announced events in order, for those who poll.
 //! - `keyset`: the three together behind one lock, one for each subscribe key.
 //! - `http`: the routes.
+//! - [`faults`]: what goes wrong on purpose.
 //!
 //! # What a subscriber can rely on
 //!
@@ -21,6 +22,7 @@
 
 mod clock;
 mod events;
+pub mod faults;
 mod feed;
 mod http;
 mod keyset;

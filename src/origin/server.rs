@@ -1,14 +1,18 @@
 //! The server: a listener, the routes, and the timer that lets users time out.
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsFd;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::dev::Extensions;
 use actix_web::{App, HttpServer, middleware, web};
 use futures_util::future::join;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 
 use super::http::{self, Service};
@@ -80,13 +84,14 @@ impl Origin {
     ///
     /// When the server cannot be started, or fails as a whole.
     pub async fn run(self) -> io::Result<()> {
-        let service = self.service.clone();
+        let (service, known) = (self.service.clone(), self.service.clone());
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(web::Data::from(service.clone()))
                 .wrap(middleware::Compress::default())
                 .default_service(web::to(http::answer))
         })
+        .on_connect(move |connection, data| keep_to_reset(&known, connection, data))
         .workers(WORKERS)
         .max_connections(CONNECTIONS_PER_WORKER)
         .keep_alive(KEEP_ALIVE)
@@ -114,5 +119,15 @@ async fn keep_time(service: &Service) -> Infallible {
     loop {
         let nap = service.advance().map_or(longest, |due| due.min(longest));
         tokio::time::sleep(nap).await;
+    }
+}
+
+/// Keeps a second handle of a connection that a fault may have to reset: HTTP does not hand out the first.
+fn keep_to_reset(service: &Service, connection: &dyn Any, data: &mut Extensions) {
+    let stream = connection.downcast_ref::<TcpStream>().filter(|_| service.faults.resets());
+    match stream.map(|stream| stream.as_fd().try_clone_to_owned()) {
+        Some(Ok(handle)) => drop(data.insert(TcpSocket::from_std_stream(handle.into()))),
+        Some(Err(error)) => tracing::warn!(%error, "a connection will not be reset"),
+        None => {}
     }
 }

@@ -3,8 +3,10 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use super::faults::Faults;
+
 /// How the embedded origin behaves. The defaults are `PubNub`'s where PROTOCOL.md knows them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct OriginSettings {
     /// The address to listen on; port 0 picks a free one.
     pub listen: SocketAddr,
@@ -18,6 +20,8 @@ pub struct OriginSettings {
     pub here_now_cache: Duration,
     /// For how long a subscribe is held when nothing happens. Clients give up after 310 s (PROTOCOL.md 2.6).
     pub subscribe_timeout: Duration,
+    /// What it does wrong on purpose, until `/faults` says otherwise.
+    pub faults: Faults,
 }
 
 impl Default for OriginSettings {
@@ -29,6 +33,7 @@ impl Default for OriginSettings {
             announce_interval: Duration::from_secs(10),
             here_now_cache: Duration::from_secs(3),
             subscribe_timeout: Duration::from_secs(280),
+            faults: Faults::default(),
         }
     }
 }

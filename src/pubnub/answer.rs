@@ -9,6 +9,10 @@ use serde_json::error::Category;
 use super::shown::{excerpt, shown};
 use super::wire::Object;
 
+/// What an answer may take in memory once it is understood, in bytes. A body of 32 MiB may mean gigabytes: `{"":0}` alone
+/// is a map of 640 bytes. 800,000 users with small states, or a million channels, fit.
+const MAX_MEMORY: usize = 1024 * 1024 * 1024;
+
 /// What is wrong with a body.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Flaw {
@@ -40,6 +44,48 @@ pub(super) fn text(body: &[u8]) -> Result<Cow<'_, str>, (Flaw, Cow<'_, str>)> {
             Err((Flaw { what: format!("not UTF-8 from byte {at} on"), at }, String::from_utf8_lossy(body)))
         }
     }
+}
+
+/// That what the body means fits into memory, whatever it means.
+pub(super) fn check_memory(text: &str) -> Result<(), Flaw> {
+    let memory = memory(text);
+    if memory > MAX_MEMORY {
+        return Err(Flaw::new(format!(
+            "would take some {memory} bytes of memory, over the limit of {MAX_MEMORY}"
+        )));
+    }
+    Ok(())
+}
+
+/// At most so much does a JSON text take in memory, in bytes: what a map, a list, one more in either, and a text cost.
+fn memory(text: &str) -> usize {
+    const MAP: usize = 640;
+    const LIST: usize = 160;
+    const ITEM: usize = 128;
+    const TEXT: usize = 32;
+    let (mut memory, mut in_text, mut escaped) = (text.len(), false, false);
+    for byte in text.bytes() {
+        let costs = match byte {
+            _ if escaped => {
+                escaped = false;
+                0
+            }
+            b'"' => {
+                in_text = !in_text;
+                if in_text { TEXT } else { 0 }
+            }
+            _ if in_text => {
+                escaped = byte == b'\\';
+                0
+            }
+            b'{' => MAP,
+            b'[' => LIST,
+            b',' => ITEM,
+            _ => 0,
+        };
+        memory = memory.saturating_add(costs);
+    }
+    memory
 }
 
 /// The body as a JSON object of this shape. Arrays are refused where objects belong; serde alone would take both.
@@ -89,4 +135,30 @@ fn position(text: &str, error: &serde_json::Error) -> usize {
     let lines_before = error.line().saturating_sub(1);
     let before: usize = text.split_inclusive('\n').take(lines_before).map(str::len).sum();
     before + error.column().saturating_sub(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_a_text_is_no_structure() {
+        assert_eq!(memory(r#""{[,\\\"{[,""#), 32 + r#""{[,\\\"{[,""#.len());
+        assert_eq!(memory("{}"), 640 + 2);
+        assert_eq!(memory("[1,2]"), 160 + 128 + 5);
+    }
+
+    #[test]
+    fn a_full_answer_of_people_fits_and_one_of_maps_does_not() {
+        const FULL: usize = 32 * 1024 * 1024;
+        let full = |item: &str| item.repeat(FULL / item.len());
+        let id = "0123456789abcdef0123456789abcdef0123";
+        assert_eq!(check_memory(&full(&format!("\"{id}\","))), Ok(()));
+        assert_eq!(
+            check_memory(&full(&format!("{{\"uuid\":\"{id}\",\"state\":{{\"mood\":\"ok\"}}}},"))),
+            Ok(())
+        );
+        assert!(check_memory(&full("{\"\":0},")).is_err());
+        assert!(check_memory(&full("\"u\",")).is_err());
+    }
 }

@@ -77,9 +77,9 @@ impl ListChannelGroup {
     /// Asks.
     ///
     /// # Errors
-    /// Any [`Error`], as it says.
+    /// [`Error::BadAnswer`] also where the answer is about another group; any other [`Error`] as it says.
     pub async fn execute(self) -> Result<ChannelGroupResult, Error> {
-        self.client.call(&request(&self.client, &self.group, "")?, parse).await
+        self.client.call(&request(&self.client, &self.group, "")?, |text| parse(text, &self.group)).await
     }
 }
 
@@ -139,6 +139,10 @@ fn request(client: &Client, group: &str, tail: &str) -> Result<Request, Error> {
     Ok(Request::new(format!("/v1/channel-registration/sub-key/{key}/channel-group/{group}{tail}")))
 }
 
-pub(super) fn parse(text: &str) -> Result<ChannelGroupResult, Flaw> {
-    Ok(ChannelGroupResult { channels: answer::object::<ChannelListBody>(text)?.into_channels() })
+pub(super) fn parse(text: &str, group: &str) -> Result<ChannelGroupResult, Flaw> {
+    let body: ChannelListBody = answer::object(text)?;
+    match &body.payload.0.group {
+        Some(other) if other != group => Err(Flaw::new(format!("group \"{other}\" was not asked about"))),
+        _ => Ok(ChannelGroupResult { channels: body.into_channels() }),
+    }
 }

@@ -13,7 +13,7 @@ use super::refusal::{is_refusal, refusal};
 use super::request::{Identity, MAX_URI, Request};
 use super::retry::RetryPolicy;
 use super::signature::Signer;
-use super::transport::{Answer, Transport};
+use super::transport::{Answer, Http, Transport};
 
 /// PubNub's own origin.
 pub const DEFAULT_ORIGIN: &str = "https://ps.pndsn.com";
@@ -43,7 +43,7 @@ pub struct ClientConfig {
     /// The longest one request may take, its whole answer included.
     pub request_timeout: Duration,
     /// The longest answer that is read, in bytes after unpacking. What comes of it takes more memory than that: a small
-    /// state some 600 bytes.
+    /// state some 600 bytes. An answer that would take more than 1 GiB is a bad one.
     pub max_answer: usize,
     /// What to do after an error that may pass.
     pub retry: RetryPolicy,
@@ -127,7 +127,7 @@ pub struct Client {
 }
 
 struct Inner {
-    transport: Transport,
+    transport: Box<dyn Transport>,
     /// Percent-encoded.
     subscribe_key: String,
     signer: Option<Signer>,
@@ -152,7 +152,20 @@ impl Client {
     /// # Errors
     /// [`ConfigError`], for the first thing found wrong.
     pub fn new(config: ClientConfig) -> Result<Self, ConfigError> {
-        let origin = origin(&config.origin)?;
+        let http = Http::new(origin(&config.origin)?, config.request_timeout, config.max_answer)
+            .map_err(|what| ConfigError::Http { what })?;
+        Self::with_transport(config, http)
+    }
+
+    /// A client whose requests travel by other means. The origin, the timeout and the size of answers in the
+    /// configuration are then for the transport to mind.
+    ///
+    /// # Errors
+    /// [`ConfigError`], for the first thing found wrong.
+    pub fn with_transport(
+        config: ClientConfig,
+        transport: impl Transport + 'static,
+    ) -> Result<Self, ConfigError> {
         let subscribe_key = super::names::path_piece("subscribe key", &config.subscribe_key)
             .map_err(|_| ConfigError::SubscribeKey)?;
         if config.user_id.is_empty() {
@@ -162,11 +175,9 @@ impl Client {
             Some(secret_key) => Some(signer(config.publish_key, &secret_key)?),
             None => None,
         };
-        let transport = Transport::new(origin, config.request_timeout, config.max_answer)
-            .map_err(|what| ConfigError::Http { what })?;
         Ok(Self {
             inner: Arc::new(Inner {
-                transport,
+                transport: Box::new(transport),
                 subscribe_key,
                 signer,
                 auth_token: RwLock::new(config.auth_token),
@@ -240,6 +251,7 @@ pub(super) fn understand<T>(answer: &Answer, parse: impl Fn(&str) -> Result<T, F
     }
     let bad = |flaw: &Flaw, text: &str| Error::BadAnswer { what: flaw.describe(text) };
     let text = answer::text(&answer.body).map_err(|(flaw, text)| bad(&flaw, &text))?;
+    answer::check_memory(&text).map_err(|flaw| bad(&flaw, &text))?;
     match is_refusal(&text) {
         Ok(true) => Err(refusal(answer)),
         Ok(false) => parse(&text).map_err(|flaw| bad(&flaw, &text)),

@@ -40,13 +40,21 @@ pub enum Error {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// No complete answer within [`ClientConfig::request_timeout`](super::ClientConfig::request_timeout).
+    /// No answer had begun within [`ClientConfig::request_timeout`](super::ClientConfig::request_timeout).
     #[error("no answer within {after:?}")]
     Timeout {
         /// The limit.
         after: Duration,
     },
-    /// The origin could not be reached, or the connection broke before an answer began.
+    /// An answer had begun and was not complete within the same limit.
+    #[error("the answer did not end within {after:?}: {received} bytes of it had arrived")]
+    Unfinished {
+        /// The limit.
+        after: Duration,
+        /// What had arrived, in bytes after unpacking.
+        received: usize,
+    },
+    /// The origin could not be reached, or the connection broke before an answer began, or what it sent is no HTTP.
     #[error("origin unreachable: {what}")]
     Unreachable {
         /// The origin and what failed, without the URI: it carries the token and the signature.
@@ -85,7 +93,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Service { status, .. } => *status == 429 || *status >= 500,
-            Self::Timeout { .. } | Self::Unreachable { .. } => true,
+            Self::Timeout { .. } | Self::Unfinished { .. } | Self::Unreachable { .. } => true,
             Self::BadAnswer { .. } | Self::TooLarge { .. } | Self::InvalidRequest { .. } => false,
         }
     }

@@ -53,6 +53,10 @@ pub struct HereNowOccupant {
     pub uuid: String,
     /// The user's state in the channel; `None` where there is none or it was not asked for.
     pub state: Option<Value>,
+    /// Whether the answer gives the id alone, which has no room for a state: then `state` says nothing, even if states were
+    /// asked for.
+    #[serde(skip)]
+    pub bare: bool,
 }
 
 impl Client {

@@ -1,5 +1,8 @@
 //! Answers nobody should send: whatever the bytes, a call ends in a value that holds or an error that says why.
 
+mod mutated;
+mod tree;
+
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
@@ -11,6 +14,9 @@ use super::transport::Answer;
 use super::{Error, HereNow, HereNowResult, channel_groups, heartbeat, time, where_now};
 
 static CLIENT: LazyLock<Client> = LazyLock::new(|| Client::new(ClientConfig::new("sub-k", "me")).unwrap());
+
+/// The longest error: a message of the service and the names it gives, in characters.
+const MAX_ERROR: usize = 2_500;
 
 fn asked() -> [HereNow; 4] {
     let one = CLIENT.here_now().channels(["a"]);
@@ -46,12 +52,13 @@ fn parse_all(http_status: u16, body: &[u8]) {
     let states = CLIENT.get_state().channels(["a"]);
     errors.extend(understand(&answer, |text| states.parse(text)).err());
     errors.extend(understand(&answer, where_now::parse).err());
-    errors.extend(understand(&answer, channel_groups::parse).err());
+    errors.extend(understand(&answer, |text| channel_groups::parse(text, "g")).err());
     errors.extend(understand(&answer, time::parse).err());
     errors.extend(understand(&answer, heartbeat::acknowledged).err());
     for error in errors {
         let text = error.to_string();
         assert!(text.chars().all(|c| !c.is_control()), "{text:?}");
+        assert!(text.chars().count() <= MAX_ERROR, "{text}");
         if let Error::BadAnswer { what } = error {
             assert!(what.chars().count() <= 300 + MAX_EXCERPT + 20, "{what}");
         }

@@ -48,4 +48,5 @@ pub use request::MAX_URI;
 pub use retry::RetryPolicy;
 pub use state::{GetState, GetStateResult, SetState, SetStateResult};
 pub use time::Time;
+pub use transport::{Answer, Transport};
 pub use where_now::{WhereNow, WhereNowResult};

@@ -8,8 +8,13 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Unexpected, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::here_now::HereNowOccupant;
+
+/// The longest state of one user that is taken, in bytes as it was written. Whoever sets one writes it into a URI, which
+/// holds 32 KiB (PROTOCOL.md 1.6).
+const MAX_STATE: usize = 64 * 1024;
 
 /// A `T` that is written as a JSON object; an array is refused, where a derived struct would take it.
 pub(super) struct Object<T>(pub(super) T);
@@ -86,9 +91,10 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
 impl<'de> Deserialize<'de> for HereNowOccupant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        struct WithState {
+        struct WithState<'a> {
             uuid: Name,
-            state: Option<Value>,
+            #[serde(borrow)]
+            state: Option<&'a RawValue>,
         }
 
         struct OccupantVisitor;
@@ -101,18 +107,28 @@ impl<'de> Deserialize<'de> for HereNowOccupant {
             }
 
             fn visit_str<E: serde::de::Error>(self, id: &str) -> Result<HereNowOccupant, E> {
-                Name::new(id.to_owned()).map(|Name(uuid)| HereNowOccupant { uuid, state: None })
+                Name::new(id.to_owned()).map(|Name(uuid)| HereNowOccupant { uuid, state: None, bare: true })
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<HereNowOccupant, A::Error> {
                 let WithState { uuid: Name(uuid), state } =
                     WithState::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(HereNowOccupant { uuid, state })
+                let state = state.map(|state| one_state(state.get())).transpose()?;
+                Ok(HereNowOccupant { uuid, state, bare: false })
             }
         }
 
         deserializer.deserialize_any(OccupantVisitor)
     }
+}
+
+/// A state, if it is not too long. Its length is looked at first: what it means may take a hundred times as much memory.
+fn one_state<E: serde::de::Error>(written: &str) -> Result<Value, E> {
+    if written.len() > MAX_STATE {
+        let length = written.len();
+        return Err(E::custom(format_args!("a state of {length} bytes, over the limit of {MAX_STATE}")));
+    }
+    serde_json::from_str(written).map_err(|error| E::custom(format_args!("a state: {error}")))
 }
 
 /// A name or id: a text that is not empty.
@@ -142,6 +158,8 @@ pub(super) struct ChannelListBody {
 #[derive(Deserialize)]
 pub(super) struct ChannelListPayload {
     pub(super) channels: Vec<Name>,
+    /// Only in the listing of a group: which it is.
+    pub(super) group: Option<String>,
 }
 
 impl ChannelListBody {

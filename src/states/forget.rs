@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use sled::Batch;
 
-use super::record::{self, Entry, FORGOTTEN_KEY, Forgotten, read, write};
-use super::{Result, States};
+use super::Result;
+use super::folder::Folder;
+use super::record::{self, CHECKPOINT_KEY, Checkpoint, Entry, FORGOTTEN_KEY, Forgotten, read, write};
 use crate::domain::time::Time;
 use crate::history::{History, VisitQuery};
 
@@ -19,7 +20,12 @@ const TOUCHING: usize = 8;
 const SLACK: Duration = Duration::from_secs(3600);
 
 /// Looks through the next `page` entries, if the history forgot something since all were looked at.
-pub(super) fn forget(states: &States, history: &dyn History, page: usize) -> Result<()> {
+pub(super) fn forget(
+    states: &Folder,
+    history: &dyn History,
+    page: usize,
+    mut kept: Checkpoint,
+) -> Result<()> {
     let Some(kept_since) = history.kept_since()? else { return Ok(()) };
     let all = record::all_entries();
     let (before, from) = match progress(states)? {
@@ -32,6 +38,7 @@ pub(super) fn forget(states: &States, history: &dyn History, page: usize) -> Res
     for entry in entries.by_ref().take(page) {
         let (key, value) = entry.map_err(|error| states.failed(error))?;
         if is_forgotten(states, history, before, &key, &value)? {
+            kept.sum.take(&key, &value);
             batch.remove(key);
         }
     }
@@ -39,10 +46,11 @@ pub(super) fn forget(states: &States, history: &dyn History, page: usize) -> Res
     let next = next.map(|(key, _)| key.to_vec());
     let done = Forgotten { before: before.as_micros(), next };
     batch.insert(FORGOTTEN_KEY, write(&done).map_err(|reason| states.damaged(reason))?);
+    batch.insert(CHECKPOINT_KEY, write(&kept).map_err(|reason| states.damaged(reason))?);
     states.db.apply_batch(batch).map_err(|error| states.failed(error))
 }
 
-fn progress(states: &States) -> Result<Option<Forgotten>> {
+fn progress(states: &Folder) -> Result<Option<Forgotten>> {
     let kept = states.db.get(FORGOTTEN_KEY).map_err(|error| states.failed(error))?;
     kept.map(|bytes| read(&bytes).map_err(|reason| states.damaged(reason))).transpose()
 }
@@ -50,7 +58,7 @@ fn progress(states: &States) -> Result<Option<Forgotten>> {
 /// Whether the history keeps no visit any more that the state was seen in. What was observed since `before` is kept, so
 /// it is asked about old states only.
 fn is_forgotten(
-    states: &States,
+    states: &Folder,
     history: &dyn History,
     before: Time,
     key: &[u8],

@@ -6,7 +6,8 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::KnownState;
-use crate::domain::event::EventId;
+use super::sum::{self, Sum};
+use crate::domain::event::{EventId, Recorded};
 use crate::domain::names::{ChannelName, MAX_NAME_BYTES, UserId};
 use crate::domain::state::{Shown, State};
 use crate::domain::time::Time;
@@ -28,6 +29,20 @@ const _: () = assert!(MAX_NAME_BYTES <= u16::MAX as usize);
 pub(super) struct Checkpoint {
     pub(super) history: String,
     pub(super) event: EventId,
+    /// Which event that was ([`print_of`]); 0 if none. A history that was put back from a copy gives its id once more.
+    pub(super) print: u64,
+    /// Of the entries.
+    pub(super) sum: Sum,
+}
+
+/// A number that hardly any other event has.
+pub(super) fn print_of(event: &Recorded) -> u64 {
+    sum::print(&[
+        event.channel.as_str().as_bytes(),
+        event.user.as_str().as_bytes(),
+        &event.seq.to_be_bytes(),
+        &event.window.not_after.as_micros().to_be_bytes(),
+    ])
 }
 
 /// How far the entries were looked through for what the history has forgotten.

@@ -83,6 +83,12 @@ impl World {
     }
 }
 
+impl States {
+    fn db(&self) -> sled::Db {
+        self.folder.read().as_ref().unwrap().db.clone()
+    }
+}
+
 fn known(states: &States, user: u8) -> Vec<(ChannelName, Shown, i64, bool)> {
     let known = states.states_of(&user_id(user), None, 99).unwrap();
     known.into_iter().map(|k| (k.channel, k.state, k.observed_at.as_micros(), k.present)).collect()
@@ -188,9 +194,14 @@ fn states_ahead_of_their_history_are_made_anew() {
     world.see(0, &[(0, 2)]);
     let states = world.states();
     states.catch_up(&world.history).unwrap();
-    let ahead = record::Checkpoint { history: world.history.id().to_owned(), event: 99 };
-    states.db.insert(record::CHECKPOINT_KEY, record::write(&ahead).unwrap()).unwrap();
-    states.db.insert(record::key(&user_id(3), &channel_name(0)), b"never happened".as_slice()).unwrap();
+    let ahead = record::Checkpoint {
+        history: world.history.id().to_owned(),
+        event: 99,
+        print: 0,
+        sum: sum::Sum::default(),
+    };
+    states.db().insert(record::CHECKPOINT_KEY, record::write(&ahead).unwrap()).unwrap();
+    states.db().insert(record::key(&user_id(3), &channel_name(0)), b"never happened".as_slice()).unwrap();
     assert_eq!(states.catch_up(&world.history).unwrap(), 1);
     assert_eq!(known(&states, 3), []);
     assert_eq!(known(&states, 0).len(), 1);
@@ -204,7 +215,7 @@ fn entries_that_cannot_be_read_are_made_anew() {
     states.catch_up(&world.history).unwrap();
     let key = record::key(&user_id(0), &channel_name(0));
     for garbage in [b"{".as_slice(), br#"{"state":"{","observed_at":1,"present":true}"#] {
-        states.db.insert(key.as_slice(), garbage).unwrap();
+        states.db().insert(key.as_slice(), garbage).unwrap();
         let damaged = states.states_of(&user_id(0), None, 9);
         assert!(
             matches!(&damaged, Err(error @ StatesError::Damaged { .. }) if !error.is_retryable()),
@@ -213,12 +224,143 @@ fn entries_that_cannot_be_read_are_made_anew() {
         assert_eq!(states.catch_up(&world.history).unwrap(), 1);
         assert_eq!(known(&states, 0), [(channel_name(0), state(2), 15, true)]);
     }
-    states.db.insert(key.as_slice(), b"{".as_slice()).unwrap();
+    states.db().insert(key.as_slice(), b"{".as_slice()).unwrap();
     world.see(0, &[]);
     assert_eq!(states.catch_up(&world.history).unwrap(), 2, "met while taking a leave over");
     assert_eq!(known(&states, 0), [(channel_name(0), state(2), 15, false)]);
-    states.db.insert(record::CHECKPOINT_KEY, b"{".as_slice()).unwrap();
+    states.db().insert(record::CHECKPOINT_KEY, b"{".as_slice()).unwrap();
     assert_eq!(states.catch_up(&world.history).unwrap(), 2);
+}
+
+/// Everybody in the first two channels, twice.
+fn busy() -> World {
+    let mut world = World::new();
+    for n in [2, 3] {
+        world.see(0, &[(0, n), (1, n), (2, n), (3, n)]);
+        world.see(1, &[(0, n), (1, n), (2, n), (3, n)]);
+    }
+    world
+}
+
+#[test]
+fn an_entry_that_was_lost_or_changed_unnoticed_is_found_at_the_next_start() {
+    let world = busy();
+    let right = {
+        let states = world.states();
+        states.catch_up(&world.history).unwrap();
+        all_known(&states)
+    };
+    let key = record::key(&user_id(1), &channel_name(0));
+    let changed = br#"{"state":"{\"n\":2}","observed_at":15,"present":true}"#;
+    for damage in [None, Some(&changed[..])] {
+        let states = world.states();
+        assert_eq!(states.catch_up(&world.history).unwrap(), 0, "whole so far");
+        match damage {
+            None => drop(states.db().remove(&key).unwrap().unwrap()),
+            Some(changed) => assert_ne!(states.db().insert(&key, changed).unwrap().unwrap(), changed),
+        }
+        states.flush().unwrap();
+        drop(states);
+        let states = world.states();
+        assert_eq!(states.catch_up(&world.history).unwrap(), 16, "all of it anew");
+        assert_eq!(all_known(&states), right);
+    }
+}
+
+#[test]
+fn nothing_is_answered_before_the_entries_were_looked_through() {
+    let mut world = World::new();
+    world.see(0, &[(0, 2)]);
+    let states = world.states();
+    let early = states.states_of(&user_id(0), None, 9);
+    assert!(
+        matches!(&early, Err(error @ StatesError::Unavailable { .. }) if error.is_retryable()),
+        "{early:?}"
+    );
+    states.catch_up(&world.history).unwrap();
+    assert_eq!(known(&states, 0).len(), 1);
+}
+
+#[test]
+fn states_of_a_history_that_was_put_back_and_went_on_differently_are_made_anew() {
+    let mut world = World::new();
+    let states = world.states();
+    world.see(0, &[(0, 2)]);
+    let copy = world.folder.path().join("copy.db");
+    // What an operator's copy is.
+    let source = rusqlite::Connection::open(world.folder.path().join("history.db")).unwrap();
+    source.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
+    world.see(0, &[(0, 2), (1, 2)]);
+    states.catch_up(&world.history).unwrap();
+    drop(states);
+    let (id, channels) = (world.history.id().to_owned(), std::mem::take(&mut world.channels));
+    world.history = Sqlite::open(&copy).unwrap();
+    assert_eq!(world.history.id(), id);
+    let resume = |channel: Channel| {
+        let kept = world.history.checkpoint(&channel.name).unwrap().unwrap();
+        Channel::resume(channel.name, std::time::Duration::from_secs(9), kept, time(world.now))
+    };
+    world.channels = channels.into_iter().map(resume).collect();
+    world.see(0, &[(0, 2), (2, 3)]);
+    let states = world.states();
+    assert_eq!(states.catch_up(&world.history).unwrap(), 2);
+    assert_eq!(known(&states, 1), [], "this never happened in this history");
+    assert_eq!(known(&states, 2), [(channel_name(0), state(3), 35, true)]);
+}
+
+#[test]
+fn a_folder_in_which_sled_has_failed_is_opened_again() {
+    let mut world = busy();
+    let states = world.states();
+    states.catch_up(&world.history).unwrap();
+    states.folder.read().as_ref().unwrap().has_failed.store(true, Ordering::Relaxed);
+    world.see(0, &[]);
+    assert_eq!(states.catch_up(&world.history).unwrap(), 4);
+    assert_eq!(known(&states, 3)[1], (channel_name(0), state(3), 35, false));
+    let panicked = states.guarded(|_| -> Result<()> { panic!("as sled does") });
+    assert!(matches!(panicked, Err(StatesError::Damaged { .. })), "{panicked:?}");
+    assert_eq!(states.catch_up(&world.history).unwrap(), 0, "what is there is whole");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_file_that_was_cut_short_or_overwritten_anywhere_never_makes_a_false_state(
+        file in 0usize..9, at in 0.0..1.0f64, garbage in proptest::option::of(proptest::collection::vec(any::<u8>(), 1..3000)),
+    ) {
+        let world = busy();
+        let right = {
+            let states = world.states();
+            states.catch_up(&world.history).unwrap();
+            states.flush().unwrap();
+            all_known(&states)
+        };
+        let files: Vec<_> = std::fs::read_dir(world.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let files: Vec<_> = files.into_iter().filter(|path| path.is_file()).collect();
+        let path = &files[file % files.len()];
+        let mut bytes = std::fs::read(path).unwrap();
+        // The whole file is much longer than what is used of it.
+        let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a place")]
+        let at = (used as f64 * at) as usize;
+        match garbage {
+            None => bytes.truncate(at),
+            Some(garbage) => {
+                bytes.resize(bytes.len().max(at + garbage.len()), 0);
+                bytes[at..at + garbage.len()].copy_from_slice(&garbage);
+            }
+        }
+        std::fs::write(path, bytes).unwrap();
+        let states = loop {
+            match States::open_or_rebuild(&world.path()) {
+                Err(StatesError::InUse { .. }) => std::thread::yield_now(),
+                opened => break opened.unwrap().0,
+            }
+        };
+        states.catch_up(&world.history).unwrap();
+        prop_assert_eq!(all_known(&states), right);
+    }
 }
 
 #[test]
@@ -389,7 +531,8 @@ fn made_anew_the_last_state_of_a_visit_that_is_over_is_known_though_its_beginnin
     world.see(0, &[]);
     world.forget_before(30);
     assert_eq!(world.history.event_ids().unwrap(), (5, 3), "only the leaves are left");
-    states.clear().unwrap();
+    states.guarded(folder::Folder::clear).unwrap();
+    states.whole.store(false, Ordering::Relaxed);
     assert_eq!(states.catch_up(&world.history).unwrap(), 2);
     assert_eq!(known(&states, 0), [(channel_name(0), state(3), 25, false)]);
     assert_eq!(known(&states, 1), [(channel_name(0), state(2), 25, false)]);
@@ -404,7 +547,7 @@ fn a_damaged_note_of_what_was_forgotten_is_made_anew() {
     let states = world.states();
     states.catch_up(&world.history).unwrap();
     world.forget_before(26);
-    states.db.insert(record::FORGOTTEN_KEY, b"{".as_slice()).unwrap();
+    states.db().insert(record::FORGOTTEN_KEY, b"{".as_slice()).unwrap();
     states.catch_up(&world.history).unwrap();
     assert_eq!(all_known(&states), [vec![], vec![(channel_name(0), state(2), 35, true)], vec![], vec![]]);
 }

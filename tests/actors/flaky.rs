@@ -1,4 +1,4 @@
-//! A history that can be made to fail or to panic when it is written.
+//! A real history that fails or panics when it is written, as a test wants it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,8 +15,25 @@ use adsum::history::{
     VisitQuery,
 };
 
-/// What goes wrong.
+/// What goes wrong with a history.
+pub(crate) trait Trouble: Send + Sync + 'static {
+    /// Before anything is written.
+    fn before_write(&self) -> Result<()>;
+
+    /// Before a commit.
+    fn before_commit(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// After a commit, which is done.
+    fn after_commit(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// What goes wrong when a test says so.
 #[derive(Default)]
+#[allow(dead_code, reason = "the simulated world has troubles of its own")]
 pub(crate) struct Faults {
     /// Nothing can be written.
     pub(crate) unavailable: AtomicBool,
@@ -26,16 +43,33 @@ pub(crate) struct Faults {
     pub(crate) panic_after: AtomicBool,
 }
 
-pub(crate) struct Flaky {
-    pub(crate) inner: Box<dyn History>,
-    pub(crate) faults: Arc<Faults>,
-}
-
-impl Flaky {
-    fn write<T>(&self, work: impl FnOnce(&dyn History) -> Result<T>) -> Result<T> {
-        if self.faults.unavailable.load(Ordering::SeqCst) {
+impl Trouble for Faults {
+    fn before_write(&self) -> Result<()> {
+        if self.unavailable.load(Ordering::SeqCst) {
             return Err(HistoryError::Unavailable("as the test wants it".to_owned()));
         }
+        Ok(())
+    }
+
+    fn before_commit(&self) -> Result<()> {
+        assert!(!self.panic_before.swap(false, Ordering::SeqCst), "as the test wants it");
+        Ok(())
+    }
+
+    fn after_commit(&self) -> Result<()> {
+        assert!(!self.panic_after.swap(false, Ordering::SeqCst), "as the test wants it");
+        Ok(())
+    }
+}
+
+pub(crate) struct Flaky<T> {
+    pub(crate) inner: Box<dyn History>,
+    pub(crate) faults: Arc<T>,
+}
+
+impl<F: Trouble> Flaky<F> {
+    fn write<T>(&self, work: impl FnOnce(&dyn History) -> Result<T>) -> Result<T> {
+        self.faults.before_write()?;
         work(&*self.inner)
     }
 }
@@ -46,15 +80,15 @@ macro_rules! pass {
     };
 }
 
-impl History for Flaky {
+impl<F: Trouble> History for Flaky<F> {
     fn id(&self) -> &str {
         self.inner.id()
     }
 
     fn commit(&self, entries: &[Entry]) -> Result<Vec<Recorded>> {
-        assert!(!self.faults.panic_before.swap(false, Ordering::SeqCst), "as the test wants it");
+        self.faults.before_commit()?;
         let recorded = self.write(|history| history.commit(entries));
-        assert!(!self.faults.panic_after.swap(false, Ordering::SeqCst), "as the test wants it");
+        self.faults.after_commit()?;
         recorded
     }
 
@@ -70,6 +104,18 @@ impl History for Flaky {
         self.write(|history| history.mark(mark))
     }
 
+    fn add_watch(&self, watch: &str) -> Result<bool> {
+        self.write(|history| history.add_watch(watch))
+    }
+
+    fn remove_watch(&self, watch: &str) -> Result<bool> {
+        self.write(|history| history.remove_watch(watch))
+    }
+
+    fn recover(&self) -> Result<usize> {
+        self.write(History::recover)
+    }
+
     fn gaps(
         &self,
         channel: Option<&ChannelName>,
@@ -83,7 +129,6 @@ impl History for Flaky {
     pass! {
         checkpoint(channel: &ChannelName) -> Option<Checkpoint>;
         unlisted(channel: &ChannelName, at: Time) -> Option<Unlisted>;
-        recover() -> usize;
         channels(after: Option<&ChannelName>, limit: usize) -> Vec<ChannelName>;
         channel(channel: &ChannelName) -> Option<ChannelRecord>;
         knows_user(user: &UserId) -> bool;
@@ -95,8 +140,6 @@ impl History for Flaky {
         state_at(visit: &Visit, at: Time) -> StateAt;
         runs(channel: &ChannelName, from: Time, to: Time) -> Vec<Run>;
         watches() -> Vec<String>;
-        add_watch(watch: &str) -> bool;
-        remove_watch(watch: &str) -> bool;
         expire(before: Time, limit: usize) -> bool;
         kept_since() -> Option<Time>;
     }

@@ -3,6 +3,7 @@
 
 mod answers;
 mod discoveries;
+mod durable;
 mod flaky;
 mod merging;
 mod regressions;

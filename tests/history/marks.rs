@@ -13,6 +13,11 @@ use adsum::history::{Entry, History, Mark, VisitQuery};
 use crate::given::{ada, arrival, extended, fresh, lobby, moment, time};
 use crate::world::{CHANNELS, all_gaps, channel_name};
 
+/// The observations that a mark stands for had arrived half a second after it begins.
+fn up_to(earliest: i64) -> Moment {
+    moment(earliest, earliest + 500_000)
+}
+
 #[test]
 fn a_mark_proves_runs_up_to_its_floor_save_those_it_names() {
     let (_folder, history) = fresh();
@@ -24,17 +29,17 @@ fn a_mark_proves_runs_up_to_its_floor_save_those_it_names() {
     blind.changes.gaps = vec![Gap::open(time(1_000_000), GapReason::Timeout)];
     history.commit(&[blind]).unwrap();
     let others = vec![(channel_name(1), Some(moment(4_000_000, 4_001_000)))];
-    let mark = Mark { floor: time(9_000_000), others, widest: Duration::from_secs(2) };
+    let mark = Mark { floor: up_to(9_000_000), others, widest: Duration::from_secs(2) };
     history.mark(&mark).unwrap();
     let last = |index| history.channel(&channel_name(index)).unwrap().unwrap().run.unwrap();
     let expect = |stage: &str| {
-        assert_eq!(last(0).last, moment(9_000_000, 9_000_000), "{stage}: not named");
+        assert_eq!(last(0).last, up_to(9_000_000), "{stage}: not named");
         assert_eq!(last(0).widest, Duration::from_secs(2), "{stage}: how often it was looked at is kept");
         assert_eq!(last(1).last, moment(4_000_000, 4_001_000), "{stage}: named");
         assert_eq!(last(2).last, moment(1_000_000, 1_001_000), "{stage}: in a gap");
         assert_eq!(last(2).widest, Duration::ZERO);
         let complete = history.checkpoint(&channel_name(0)).unwrap().unwrap().roster.complete();
-        assert_eq!(complete, Some(moment(9_000_000, 9_000_000)), "{stage}: everybody was seen again");
+        assert_eq!(complete, Some(up_to(9_000_000)), "{stage}: everybody was seen again");
         let query = VisitQuery { channel: Some(channel_name(1)), limit: 9, ..VisitQuery::default() };
         assert_eq!(history.visits(&query).unwrap()[0].listed_until, time(4_000_000), "{stage}");
         assert_eq!(history.runs(&channel_name(0), time(5_000_000), time(6_000_000)).unwrap(), [last(0)]);
@@ -73,7 +78,7 @@ fn a_mark_whose_floor_lies_within_the_last_observation_that_is_committed_lifts_n
     history.commit(&[arrival(&lobby(), &ada(), 1)]).unwrap();
     let seen = moment(1_000_000, 1_001_000);
     for floor in [999_999, 1_000_500, 1_000_999] {
-        history.mark(&Mark { floor: time(floor), ..Mark::default() }).unwrap();
+        history.mark(&Mark { floor: up_to(floor), ..Mark::default() }).unwrap();
         assert_eq!(history.channel(&lobby()).unwrap().unwrap().run, Some(run(seen, seen)), "{floor}");
     }
     assert_eq!(last_runs(history.as_ref(), &lobby()), [Some(run(seen, seen)); 2]);
@@ -85,7 +90,7 @@ fn a_mark_says_nothing_of_an_observation_that_was_under_way_when_it_was_taken() 
         let (_folder, history) = fresh();
         history.begin(&[lobby()], time(-30)).unwrap();
         // Of other channels, observed at 5, taken at 8; this channel's answer arrives at 9.
-        history.mark(&Mark { floor: time(5), ..Mark::default() }).unwrap();
+        history.mark(&Mark { floor: up_to(5), ..Mark::default() }).unwrap();
         let seen = run(first, moment(0, 9));
         let changes = Changes { run: Some(seen), complete: Some(seen.last), ..Changes::default() };
         history.commit(&[Entry { channel: lobby(), changes }]).unwrap();
@@ -103,7 +108,7 @@ fn a_channel_named_without_an_observation_is_proven_up_to_its_last_commit() {
     history.begin(&[lobby()], time(0)).unwrap();
     history.commit(&[arrival(&lobby(), &ada(), 1)]).unwrap();
     let others = vec![(lobby(), None)];
-    history.mark(&Mark { floor: time(9_000_000), others, widest: Duration::from_secs(2) }).unwrap();
+    history.mark(&Mark { floor: up_to(9_000_000), others, widest: Duration::from_secs(2) }).unwrap();
     let seen = moment(1_000_000, 1_001_000);
     assert_eq!(last_runs(history.as_ref(), &lobby()), [Some(run(seen, seen)); 2]);
 }
@@ -117,12 +122,12 @@ fn a_mark_is_about_the_last_run_only() {
         let changes = Changes { run: Some(run), ..Changes::default() };
         history.commit(&[Entry { channel: lobby(), changes }]).unwrap();
     }
-    history.mark(&Mark { floor: time(9_000_000), ..Mark::default() }).unwrap();
+    history.mark(&Mark { floor: up_to(9_000_000), ..Mark::default() }).unwrap();
     assert_eq!(history.runs(&lobby(), time(0), time(1_000_000)).unwrap(), &runs[..2]);
     history.recover().unwrap();
     let kept = history.runs(&lobby(), time(0), time(i64::MAX)).unwrap();
     assert_eq!(&kept[..2], &runs[..2]);
-    assert_eq!(kept[2].last, moment(9_000_000, 9_000_000));
+    assert_eq!(kept[2].last, up_to(9_000_000));
 }
 
 #[test]
@@ -131,7 +136,7 @@ fn a_mark_of_an_earlier_start_proves_nothing() {
     history.begin(&[lobby()], time(0)).unwrap();
     history.commit(&[arrival(&lobby(), &ada(), 1)]).unwrap();
     let others = vec![(lobby(), Some(moment(2_000_000, 2_001_000)))];
-    history.mark(&Mark { floor: time(9_000_000), others, ..Mark::default() }).unwrap();
+    history.mark(&Mark { floor: up_to(9_000_000), others, ..Mark::default() }).unwrap();
     history.recover().unwrap();
     // The wall clock of the next start is behind.
     let again = moment(5_000_000, 5_001_000);
@@ -165,8 +170,8 @@ fn the_newest_of_the_record_is_what_the_last_mark_proves() {
     history.begin(&[lobby()], time(0)).unwrap();
     history.commit(&[arrival(&lobby(), &ada(), 1)]).unwrap();
     assert!(history.newest().unwrap().unwrap() < time(3_600_000_000));
-    history.mark(&Mark { floor: time(3_600_000_000), ..Mark::default() }).unwrap();
-    assert_eq!(history.newest().unwrap(), Some(time(3_600_000_000)));
+    history.mark(&Mark { floor: up_to(3_600_000_000), ..Mark::default() }).unwrap();
+    assert_eq!(history.newest().unwrap(), Some(time(3_600_500_000)));
     history.recover().unwrap();
-    assert_eq!(history.newest().unwrap(), Some(time(3_600_000_000)));
+    assert_eq!(history.newest().unwrap(), Some(time(3_600_500_000)));
 }

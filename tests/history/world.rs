@@ -243,6 +243,9 @@ impl<'h> World<'h> {
         let others =
             others.map(|channel| (channel.name.clone(), last(channel).map(|run| run.last))).collect();
         let widest = self.channels.iter().filter_map(last).map(|run| run.widest).max().unwrap_or_default();
+        let unnamed = self.channels.iter().filter(|channel| !named(channel)).filter_map(last);
+        let latest = unnamed.map(|run| run.last.latest).max().unwrap();
+        let floor = Moment { earliest: floor, latest };
         self.history.mark(&Mark { floor, others, widest }).unwrap();
     }
 

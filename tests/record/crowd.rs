@@ -1,6 +1,7 @@
 //! Users driven by scripts, and the tally of what they truly did.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -52,7 +53,8 @@ pub(crate) struct Crowd {
     pub(crate) spoilt: Arc<Mutex<BTreeSet<Place>>>,
     heard: Heard,
     until: Instant,
-    serial: Arc<std::sync::atomic::AtomicU64>,
+    dismissed: Arc<AtomicBool>,
+    serial: Arc<AtomicU64>,
 }
 
 /// How long things last.
@@ -79,6 +81,7 @@ impl Crowd {
             spoilt: Arc::default(),
             heard: Heard::default(),
             until: Instant::now() + lasts,
+            dismissed: Arc::default(),
             serial: Arc::default(),
         }
     }
@@ -103,7 +106,12 @@ impl Crowd {
     }
 
     pub(crate) fn over(&self) -> bool {
-        self.until <= Instant::now()
+        self.until <= Instant::now() || self.dismissed.load(Ordering::Relaxed)
+    }
+
+    /// Everybody ends what they are doing.
+    pub(crate) fn dismiss(&self) {
+        self.dismissed.store(true, Ordering::Relaxed);
     }
 }
 
@@ -124,7 +132,7 @@ impl User {
 
     /// Sets a state no one else sets.
     pub(crate) async fn set_state(&mut self, channel: &str) {
-        let serial = self.crowd.serial.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let serial = self.crowd.serial.fetch_add(1, Ordering::Relaxed);
         let text = HOSTILE[self.rng.usize(..HOSTILE.len())];
         let state =
             json!({"n": serial, text: [text, null, {"deep": -1.5}], "\u{0}": serial.is_multiple_of(2)});

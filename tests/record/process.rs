@@ -23,14 +23,28 @@ pub(crate) struct Process {
 impl Process {
     /// Starts `adsum` with arguments, in a folder that also gets its log.
     pub(crate) fn start(folder: &Path, name: &str, arguments: &[&str]) -> Self {
+        Self::spawn(folder, name, Command::new(env!("CARGO_BIN_EXE_adsum")).args(arguments))
+    }
+
+    /// The same, where a file that grows beyond what is allowed is an error and not the end. `limit` is in the shell's
+    /// blocks.
+    pub(crate) fn start_limited(folder: &Path, name: &str, limit: &str, arguments: &[&str]) -> Self {
+        let script = r#"trap "" XFSZ; ulimit -S -f "$0"; exec "$@""#;
+        let mut command = Command::new("sh");
+        Self::spawn(
+            folder,
+            name,
+            command.args(["-c", script, limit, env!("CARGO_BIN_EXE_adsum")]).args(arguments),
+        )
+    }
+
+    fn spawn(folder: &Path, name: &str, command: &mut Command) -> Self {
         let log = folder.join(format!("{name}.log"));
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_adsum"));
         for (key, _) in std::env::vars().filter(|(key, _)| key.starts_with("ADSUM")) {
             command.env_remove(key);
         }
         let mut child = command
-            .args(arguments)
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -65,11 +79,37 @@ impl Process {
     }
 
     /// Ends it as a power cut does.
-    pub(crate) fn kill(mut self) {
+    pub(crate) fn kill(self) {
+        let log = self.log.clone();
+        let killed = self.kill_what_is_left();
+        assert!(killed, "it ended by itself:\n{}", std::fs::read_to_string(log).unwrap());
+    }
+
+    /// The same where it may have ended by itself meanwhile, as it was told to; whether it had not.
+    pub(crate) fn kill_what_is_left(mut self) -> bool {
         self.child.kill().unwrap();
         let status = self.child.wait().unwrap();
-        assert_eq!(status.signal(), Some(9), "it ended by itself:\n{}", self.log());
-        self.shown = false;
+        let killed = status.signal() == Some(9);
+        self.shown = !killed && !status.success();
+        assert!(!self.shown, "it failed by itself ({status}):\n{}", self.log());
+        killed
+    }
+
+    /// Allows its files to grow no larger than this, or to any size.
+    pub(crate) fn limit_files(&self, bytes: Option<u64>) {
+        let limit = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
+        let done = Command::new("prlimit")
+            .args(["--pid", &self.child.id().to_string(), &format!("--fsize={limit}:")])
+            .status()
+            .expect("prlimit is there, of util-linux");
+        assert!(done.success());
+    }
+
+    /// How much memory it uses, in KiB.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it lives");
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// Waits for its end.
@@ -188,7 +228,18 @@ impl Settings {
 
 /// Starts a daemon on a folder.
 pub(crate) fn start_daemon(folder: &Path, settings: &Settings) -> Process {
+    let file = written(folder, settings);
+    Process::start(folder, "daemon", &["run", "--config", &file])
+}
+
+/// The same with [`Process::start_limited`].
+pub(crate) fn start_limited_daemon(folder: &Path, settings: &Settings, limit: &str) -> Process {
+    let file = written(folder, settings);
+    Process::start_limited(folder, "daemon", limit, &["run", "--config", &file])
+}
+
+fn written(folder: &Path, settings: &Settings) -> String {
     let file = folder.join("daemon.toml");
     std::fs::write(&file, settings.toml()).unwrap();
-    Process::start(folder, "daemon", &["run", "--config", file.to_str().unwrap()])
+    file.to_str().unwrap().to_owned()
 }

@@ -19,6 +19,7 @@ use crate::actors::source::Source;
 use crate::actors::supervisor::loading::{each_open_gap, end_unwanted};
 use crate::actors::supervisor::{Supervisor, SupervisorParts};
 use crate::actors::watchlist::Watchlist;
+use crate::domain::event::EventId;
 use crate::domain::gap::GapReason;
 use crate::domain::names::GroupName;
 use crate::domain::plan::Limits;
@@ -86,7 +87,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
     let (targets, groups) = (settings.targets, settings.groups.clone());
     let now = parts.clock.now();
     let watchlist = tokio::task::spawn_blocking(move || recover(&*history, targets, &groups, now)).await;
-    let (watchlist, newest) = watchlist.map_err(|_| StartError::Interrupted)??;
+    let (watchlist, newest, last_event) = watchlist.map_err(|_| StartError::Interrupted)??;
     let registry = Registry::default();
     let committed = broadcast::Sender::new(COMMITS_KEPT);
     let health = Arc::new(watch::Sender::new(None));
@@ -99,6 +100,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         retain: settings.retain,
         newest,
         committed: committed.clone(),
+        told: Arc::new(last_event.into()),
         keeper: Seat::default(),
         health: Arc::clone(&health),
     };
@@ -108,6 +110,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         clock: parts.clock.clone(),
         limits: settings.limits,
         registry: registry.clone(),
+        rests_until: Arc::default(),
     };
     let supervisor = Supervisor::new(SupervisorParts {
         policies: settings.policies,
@@ -136,13 +139,14 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
 }
 
 /// Notices a crash, reads what the API had watched, takes up again what patterns had found, and ends the watches that
-/// nobody wants any more. Gives the newest of the record too.
+/// nobody wants any more. Gives the newest of the record
+/// too, and the last event.
 fn recover(
     history: &dyn History,
     configured: Vec<Target>,
     groups: &[GroupName],
     now: Time,
-) -> Result<(Watchlist, Option<Time>), StartError> {
+) -> Result<(Watchlist, Option<Time>, EventId), StartError> {
     let crashed = history.recover()?;
     if crashed > 0 {
         info!(channels = crashed, "adsum ended without stopping; the gap is recorded as crashed");
@@ -159,5 +163,5 @@ fn recover(
     if groups.is_empty() {
         end_unwanted(history, |channel| watchlist.wants(channel), now)?;
     }
-    Ok((watchlist, history.newest()?))
+    Ok((watchlist, history.newest()?, history.event_ids()?.0))
 }

@@ -159,6 +159,10 @@ impl Supervisor {
         for (name, mut channel) in channels {
             let policy = self.parts.policies.of(&name);
             channel.gap_after = policy.gap_after;
+            if self.parts.registry.get(&name).is_some() {
+                // It takes the place of one that died, with what that had observed and not recorded.
+                channel.unrecorded();
+            }
             let live = Arc::new(Live {
                 policy: policy.into(),
                 channel: channel.into(),

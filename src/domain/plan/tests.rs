@@ -134,7 +134,7 @@ fn while_the_key_is_in_trouble_one_request_probes_and_the_others_wait() {
     plan.failed(&probe[0], &Failure::Service { retry_after: None }, time(36), 0.0);
     assert_eq!(plan.next_due(), Some(time(46)), "it found out nothing: the second failure");
     let probe = plan.due(time(46));
-    plan.key_works();
+    plan.key_works(&probe[0]);
     answer(&mut plan, &probe, time(46));
     assert_eq!(sizes(&plan.due(time(46))), [100, 100]);
 }
@@ -192,4 +192,56 @@ fn a_changed_policy_changes_nothing_about_what_is_under_way() {
     assert_eq!(plan.next_due(), None, "a commit is under way");
     plan.release(&name("c000"), time(4), time(5));
     assert_eq!(plan.next_due(), Some(time(5)));
+}
+
+#[test]
+fn rubbish_in_every_answer_sets_no_channel_apart_for_long() {
+    let mut plan = plan(100, 100);
+    for second in 0..200 {
+        for ask in plan.due(time(second)) {
+            plan.failed(&ask, &Failure::Answer, time(second), 0.0);
+        }
+    }
+    for second in 200..300 {
+        let asks = plan.due(time(second));
+        answer(&mut plan, &asks, time(second));
+    }
+    let asks: Vec<_> = (300..305).flat_map(|second| plan.due(time(second))).collect();
+    assert_eq!(sizes(&asks), [100], "they are asked for together again");
+}
+
+#[test]
+fn a_channel_for_which_the_service_fails_each_time_is_found_and_the_others_are_asked_for_without_it() {
+    let mut plan = plan(100, 100);
+    let mut good = BTreeSet::new();
+    for second in 0..120 {
+        for ask in plan.due(time(second)) {
+            if ask.channels.contains(&name("c042")) {
+                plan.failed(&ask, &Failure::Service { retry_after: None }, time(second), 0.0);
+            } else {
+                answer(&mut plan, std::slice::from_ref(&ask), time(second));
+                good.extend(ask.channels);
+            }
+        }
+    }
+    assert_eq!(good.len(), 99, "all but one are observed");
+    let asks: Vec<_> = (120..180).flat_map(|second| plan.due(time(second))).collect();
+    assert!(asks.iter().any(|ask| ask.channels == [name("c042")]), "it is still asked for, alone");
+}
+
+#[test]
+fn an_outage_makes_at_most_twice_the_requests_and_leaves_no_trace() {
+    let mut plan = plan(400, 100);
+    for second in 0..600 {
+        for ask in plan.due(time(second)) {
+            assert!(ask.channels.len() >= 50, "{}", ask.channels.len());
+            plan.failed(&ask, &Failure::Service { retry_after: None }, time(second), 0.0);
+        }
+    }
+    for second in 600..700 {
+        let asks = plan.due(time(second));
+        answer(&mut plan, &asks, time(second));
+    }
+    let asks: Vec<_> = (700..705).flat_map(|second| plan.due(time(second))).collect();
+    assert_eq!(sizes(&asks), [100; 4]);
 }

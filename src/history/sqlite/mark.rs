@@ -13,8 +13,9 @@ const NOWHERE: Moment = Moment { earliest: Time::from_micros(i64::MIN), latest: 
 
 /// See [`crate::history::History::mark`].
 pub(super) fn mark(tx: &Transaction<'_>, mark: &Mark) -> Result<()> {
-    let sql = "INSERT OR REPLACE INTO mark (only_row, floor, widest) VALUES (1, ?1, ?2)";
-    tx.prepare_cached(sql)?.execute(params![mark.floor, codes::span_code(mark.widest)])?;
+    let sql = "INSERT OR REPLACE INTO mark (only_row, floor, latest, widest) VALUES (1, ?1, ?2, ?3)";
+    let (floor, widest) = (mark.floor, codes::span_code(mark.widest));
+    tx.prepare_cached(sql)?.execute(params![floor.earliest, floor.latest, widest])?;
     tx.prepare_cached("DELETE FROM mark_others")?.execute([])?;
     let mut other = tx.prepare_cached(
         "INSERT OR REPLACE INTO mark_others (channel_id, earliest, latest) \
@@ -31,7 +32,7 @@ pub(super) fn mark(tx: &Transaction<'_>, mark: &Mark) -> Result<()> {
 /// after the last observation that was committed: a run with a later one was committed after the mark was taken, and
 /// only its own observations prove it. In a full gap a mark says nothing of a channel.
 const LIFTED: &str = "SELECT r.channel_id, r.first_latest, coalesce(o.earliest, m.floor) AS earliest, \
-    coalesce(o.latest, m.floor) AS latest, max(r.widest, m.widest) AS widest \
+    coalesce(o.latest, max(m.floor, m.latest)) AS latest, max(r.widest, m.widest) AS widest \
     FROM mark m CROSS JOIN channels c \
     JOIN runs r ON r.channel_id = c.id \
         AND r.first_latest = (SELECT max(first_latest) FROM runs WHERE channel_id = c.id) \

@@ -9,11 +9,12 @@ mod expire;
 mod mark;
 mod names;
 mod open;
+mod place;
 mod spans;
 mod visits;
 mod write;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -30,6 +31,7 @@ use crate::domain::occupancy::Run;
 use crate::domain::time::Time;
 use crate::domain::visit::Visit;
 use names::Users;
+use place::Place;
 
 /// How many questions are answered at once; more wait for their turn.
 const READERS: usize = 4;
@@ -37,6 +39,8 @@ const READERS: usize = 4;
 /// The history in a file.
 pub struct Sqlite {
     id: String,
+    path: PathBuf,
+    place: Place,
     // Readers go first when this is dropped: the last connection tidies the log up, and only a writer can.
     readers: Readers,
     writer: Mutex<Writer>,
@@ -69,6 +73,8 @@ impl Sqlite {
         let idle = (0..READERS).map(|_| open::reader(path)).collect::<Result<_>>()?;
         Ok(Self {
             id,
+            path: path.to_owned(),
+            place: Place::of(path)?,
             readers: Readers { idle: Mutex::new(idle), returned: Condvar::new() },
             writer: Mutex::new(Writer { connection, users: Users::default() }),
         })
@@ -76,6 +82,11 @@ impl Sqlite {
 
     /// Does all of `work` or nothing of it.
     fn write<T>(&self, work: impl FnOnce(&Transaction<'_>, &mut Users) -> Result<T>) -> Result<T> {
+        self.write_here(work).map_err(|error| error.of_file(&self.path))
+    }
+
+    fn write_here<T>(&self, work: impl FnOnce(&Transaction<'_>, &mut Users) -> Result<T>) -> Result<T> {
+        self.place.is_unchanged()?;
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let Writer { connection, users } = &mut *writer;
         if !connection.is_autocommit() {
@@ -88,6 +99,8 @@ impl Sqlite {
         let done = work(&tx, &mut fresh)?;
         tx.commit()?;
         *users = fresh;
+        // If the files went away meanwhile it is not known whether this is in them: whoever is told so looks again.
+        self.place.is_unchanged()?;
         Ok(done)
     }
 

@@ -139,7 +139,7 @@ pub(super) fn newest(tx: &Transaction<'_>) -> Result<Option<Time>> {
                    UNION ALL SELECT max(complete_latest) FROM channels \
                    UNION ALL SELECT max(began) FROM gaps \
                    UNION ALL SELECT max(last_latest) FROM discoveries \
-                   UNION ALL SELECT max(floor) FROM mark \
+                   UNION ALL SELECT max(max(floor, latest)) FROM mark \
                    UNION ALL SELECT max(latest) FROM mark_others)";
     Ok(tx.query_row(sql, [], |row| row.get(0))?)
 }

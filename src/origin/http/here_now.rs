@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use actix_web::web::Bytes;
 
 use super::super::clock::Moment;
+use super::super::faults::Blow;
 use super::super::name::Name;
 use super::super::world::World;
 use super::Service;
@@ -38,11 +39,17 @@ impl Listing {
         Ok(Self::Users { skip, most: limit.unwrap_or(usize::MAX), states: asked.is_on("state") })
     }
 
-    fn of<'a>(self, world: &'a World, channel: &str) -> Occupancy<'a> {
+    fn is_later_page(self) -> bool {
+        matches!(self, Self::Users { skip, .. } if skip > 0)
+    }
+
+    /// The list begins `moved` users later than it does: those have come again, and are its last.
+    fn of<'a>(self, world: &'a World, channel: &str, moved: usize) -> Occupancy<'a> {
         let uuids = match self {
             Self::Count => None,
             Self::Users { skip, most, states } => {
-                let users = world.occupants(channel).skip(skip).take(most);
+                let users = world.occupants(channel).skip(moved).chain(world.occupants(channel).take(moved));
+                let users = users.skip(skip).take(most);
                 Some(
                     users
                         .map(
@@ -66,22 +73,35 @@ pub(super) fn here_now(
     call: &Call,
     asked: &Query,
     now: Moment,
+    moved: Option<Blow>,
 ) -> Result<Bytes, Refusal> {
     let listing = Listing::parse(asked)?;
+    // Who reads from the beginning sees the true order.
+    let mut moved = moved.filter(|_| listing.is_later_page());
     let keyset = service.keysets.look_at(key);
     let keyset = keyset.at(now);
     let world = &keyset.world;
+    let mut listed = |channel: &str| listing.of(world, channel, movement(world, channel, moved.as_mut()));
     let Call::HereNow { channels } = call else {
-        return many(world.channels().map(|channel| (&**channel, listing.of(world, channel))));
+        return many(world.channels().map(|channel| (&**channel, listed(channel))));
     };
     let groups = asked.names("channel-group")?;
     match (channels.as_slice(), groups.as_slice()) {
         ([], []) => Err(Refusal::bad_request("No channels or channel groups specified")),
-        ([channel], []) => one(listing.of(world, channel)),
+        ([channel], []) => one(listed(channel)),
         _ => {
             let channels = world.resolve(channels, &groups)?;
-            many(channels.iter().map(|channel| (&**channel, listing.of(world, channel))))
+            many(channels.iter().map(|channel| (&**channel, listed(channel))))
         }
+    }
+}
+
+/// How many users of a channel move: some, not all.
+fn movement(world: &World, channel: &str, moved: Option<&mut Blow>) -> usize {
+    let occupancy = world.occupancy(channel);
+    match moved {
+        Some(blow) if occupancy > 1 && blow.channels.contain(channel) => blow.chance.usize(1..occupancy),
+        _ => 0,
     }
 }
 

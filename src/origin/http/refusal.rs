@@ -12,7 +12,7 @@ use super::bodies::{self, Failed};
 pub(super) mod name {
     pub(crate) const PRESENCE: &str = "Presence";
     pub(crate) const GROUPS: &str = "channel-registry";
-    pub(super) const ACCESS: &str = "Access Manager";
+    pub(crate) const ACCESS: &str = "Access Manager";
     pub(super) const BALANCER: &str = "Balancer";
 }
 
