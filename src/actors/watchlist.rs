@@ -88,12 +88,27 @@ impl Watchlist {
         self.wanted.contains_key(name)
     }
 
-    /// A pattern had found the channel before adsum started: it is watched until a discovery does not list it and nobody is
-    /// there.
-    pub fn take_up(&mut self, name: &ChannelName) {
-        if self.patterns().any(|pattern| pattern.matches(name)) {
+    /// A channel that a pattern means, and that nobody else wants, is watched until a discovery does not list it and nobody is
+    /// there. Whether there is such a pattern.
+    pub fn take_up(&mut self, name: &ChannelName) -> bool {
+        let meant = self.patterns().any(|pattern| pattern.matches(name));
+        if meant {
             self.want(name, Account::Discovery);
         }
+        meant
+    }
+
+    /// Channels that are watched only because a pattern found them.
+    pub fn found(&self) -> impl Iterator<Item = &ChannelName> {
+        let only_found = |accounts: &BTreeSet<Account>| accounts.iter().eq([&Account::Discovery]);
+        self.wanted.iter().filter(move |(_, accounts)| only_found(accounts)).map(|(name, _)| name)
+    }
+
+    /// Leaves a channel in which nobody is to the discoveries, unless somebody else wants it. Whether it is left to them.
+    pub fn leave_to_discoveries(&mut self, name: &ChannelName) -> bool {
+        let only_found =
+            self.wanted.get(name).is_some_and(|accounts| accounts.iter().eq([&Account::Discovery]));
+        only_found && self.release(name, &Account::Discovery)
     }
 
     /// Whether the channel is to be watched now, or will be as soon as it is discovered.
@@ -201,11 +216,14 @@ impl Watchlist {
         Difference { begin, ..self.end_for(&account, |name| members.contains(name)) }
     }
 
-    /// Ends an account's interest in all but the channels it keeps.
+    /// Ends an account's interest in all but the channels it keeps. What a pattern means is left to the discoveries.
     fn end_for(&mut self, account: &Account, keeps: impl Fn(&ChannelName) -> bool) -> Difference {
         let over = self.wanted.iter().filter(|(name, accounts)| accounts.contains(account) && !keeps(name));
         let over: Vec<ChannelName> = over.map(|(name, _)| name.clone()).collect();
-        let end = over.into_iter().filter(|name| self.release(name, account)).collect();
+        let mut end = over;
+        end.retain(|name| {
+            self.release(name, account) && (*account == Account::Discovery || !self.take_up(name))
+        });
         Difference { begin: Vec::new(), end }
     }
 }
@@ -260,6 +278,13 @@ mod tests {
         let found = list.configure(vec![target("lobby"), target("new")], &[]);
         assert_eq!(found.begin, [name("new")]);
         assert_eq!(found.end, [name("room.1"), name("a")], "the API wants the hall");
+    }
+
+    #[test]
+    fn what_a_pattern_means_is_left_to_the_discoveries() {
+        let mut list = Watchlist::new(vec![target("room.*")], vec![target("room.1")]);
+        assert_eq!(list.remove(&target("room.1")).end, Vec::<ChannelName>::new());
+        assert_eq!(list.discovered(&[], |_| true).end, [name("room.1")]);
     }
 
     #[test]

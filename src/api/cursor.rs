@@ -125,6 +125,34 @@ impl Cursor for OccupantCursor {
     }
 }
 
+/// Where a list of a user's channels goes on, with the moment of the first page as well.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct UserChannelCursor {
+    /// The moment, if one was asked about.
+    pub(crate) at: Option<Time>,
+    /// The last channel listed.
+    pub(crate) channel: ChannelName,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UserChannelText {
+    user_channel: (Option<i64>, String),
+}
+
+impl Cursor for UserChannelCursor {
+    fn encode(&self) -> String {
+        let at = self.at.map(Time::as_micros);
+        encode(&UserChannelText { user_channel: (at, self.channel.as_str().to_owned()) })
+    }
+
+    fn decode(text: &str) -> Result<Self, Problem> {
+        let UserChannelText { user_channel: (at, channel) } = decode(text)?;
+        let channel = ChannelName::new(&channel).map_err(|_| bad_cursor())?;
+        Ok(Self { at: at.map(Time::from_micros), channel })
+    }
+}
+
 /// Where a list in order of text goes on: channels, watches.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -161,6 +189,7 @@ mod tests {
         let joined = Time::from_micros(-5);
         comes_back(&42i64);
         comes_back(&VisitCursor { joined, channel: channel.clone(), opened: u64::MAX });
+        comes_back(&UserChannelCursor { at: Some(joined), channel: channel.clone() });
         comes_back(&(joined, channel));
         comes_back(&OccupantCursor { at: Some(joined), user: UserId::new("\u{1b}[31m").unwrap() });
         comes_back(&TextCursor { text: vec!["lobby".to_owned()] });

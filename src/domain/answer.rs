@@ -196,11 +196,14 @@ fn absence(channel: &Observed, at: Time) -> Answer {
 /// Whether a user is in a channel as of its last good observation, which is the question without a moment. `visit` is
 /// the user's that lasts.
 pub fn presence_now(channel: Option<&Observed>, visit: Option<&Visit>) -> Answer {
-    let Some((last, last_complete)) =
-        channel.and_then(|channel| Some((channel.last?, channel.last_complete)))
-    else {
+    let Some(channel) = channel else {
         let because = "the channel has not been observed".to_owned();
         return Answer::unknown(Code::NotWatched, because, Ground::Absence);
+    };
+    let Some(last) = channel.last else {
+        let because =
+            "the channel has not been observed yet; ask again after the first observation".to_owned();
+        return Answer::unknown(Code::Unsettled, because, Ground::Absence);
     };
     let unknown = |ground| {
         let because = "the last observation was not complete and does not list the user".to_owned();
@@ -211,7 +214,7 @@ pub fn presence_now(channel: Option<&Observed>, visit: Option<&Visit>) -> Answer
             Answer::yes("the last observation lists the user".to_owned(), visit)
         }
         Some(visit) => unknown(Ground::Visit(Box::new(visit.clone()))),
-        None if last_complete == Some(last) => {
+        None if channel.last_complete == Some(last) => {
             Answer::no("the last observation is complete and does not list the user".to_owned())
         }
         None => unknown(Ground::Absence),
@@ -316,6 +319,16 @@ mod tests {
         assert_eq!(now(Some(&visit((None, 10), None, 80))), Present::Unknown, "not in the cut list");
         let cut = Observed { last: Some(moment(95_000_000, 96_000_000)), ..channel };
         assert_eq!(presence_now(Some(&cut), None).present, Present::Unknown, "the last list was cut");
+        let only_cut = Observed { last_complete: None, ..cut };
+        let seen = visit((None, 96), None, 95);
+        assert_eq!(
+            presence_now(Some(&only_cut), Some(&seen)).present,
+            Present::Yes,
+            "no list was ever whole"
+        );
+        assert_eq!(presence_now(Some(&only_cut), None).code, Some(Code::Partial));
+        let new = Observed { last: None, ..only_cut };
+        assert_eq!(presence_now(Some(&new), None).code, Some(Code::Unsettled));
         assert_eq!(presence_now(None, None).code, Some(Code::NotWatched));
     }
 }

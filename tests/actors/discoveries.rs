@@ -19,15 +19,11 @@ use adsum::states::States;
 use crate::watching;
 use crate::world::{FakeSource, World, channel, settings, trouble, user};
 
-fn recorded(world: &World) -> Vec<Recorded> {
-    world.history.events(&EventQuery { limit: 1000, ..EventQuery::default() }).unwrap()
-}
-
 fn event_of(world: &World, name: &str) -> Recorded {
-    let mut events = recorded(world).into_iter().filter(|event| event.user == user(name));
-    let event = events.next().unwrap_or_else(|| panic!("nothing of {name}"));
-    assert!(events.next().is_none(), "more than one event of {name}");
-    event
+    let query = EventQuery { user: Some(user(name)), limit: 2, ..EventQuery::default() };
+    let events = world.history.events(&query).unwrap();
+    assert_eq!(events.len(), 1, "{name}: {events:?}");
+    events[0].clone()
 }
 
 async fn present(world: &World, room: &str, who: &str, at: Time) -> (Present, Option<Code>) {
@@ -183,6 +179,42 @@ async fn a_discovery_that_cannot_be_noted_proves_less_and_nothing_false() {
     world.pass(60.0).await;
     let event = event_of(&world, "ada");
     assert!(event.kind == EventKind::Join && event.window.contains(joined), "{event:?}");
+}
+
+#[actix::test]
+async fn dormant_channels_are_dormant_after_a_restart_and_not_asked_for_one_by_one() {
+    let world = watching(&["room.*"]).await;
+    world.pass(31.0).await;
+    let names: Vec<String> = (0..500).map(|n| format!("room.{n}")).collect();
+    for name in &names {
+        world.source.join(name, "ada");
+    }
+    world.pass(45.0).await;
+    world.source.change(|s| s.channels.clear());
+    world.pass(120.0).await;
+    world.adsum.stop().await;
+    world.source.join("room.7", "bob");
+    let before = world.source.requests();
+    let world = world.restart(Duration::from_secs(100)).await;
+    let began = world.adsum.now();
+    world.pass(29.0).await;
+    let asked = world.source.requests() - before;
+    assert!(asked < 20, "{asked} requests in 29 s: one discovery, and room.7 every 5 s");
+    assert!(event_of(&world, "bob").window.contains(began.minus(Duration::from_secs(100))));
+    world.pass(60.0).await;
+    for name in &names {
+        let now = world.adsum.channel(&channel(name)).await.unwrap();
+        assert_eq!((now.status, now.gap), (Status::Ok, None), "{name}");
+        let gaps = world.history.gaps(Some(&channel(name)), (None, None), None, 10).unwrap();
+        let gaps: Vec<_> = gaps.iter().map(|(_, gap)| (gap.reason, gap.to.is_some())).collect();
+        assert_eq!(gaps, [(GapReason::Stopped, true)], "{name}");
+    }
+    let settled = world.adsum.now().minus(Duration::from_secs(40));
+    assert_eq!(present(&world, "room.9", "ada", settled).await, (Present::No, None));
+    assert_eq!(
+        present(&world, "room.9", "ada", began.minus(Duration::from_secs(50))).await,
+        (Present::Unknown, Some(Code::Gap))
+    );
 }
 
 /// So many channels have somebody in them at a time, each for a short while.

@@ -7,6 +7,7 @@ mod durable;
 mod flaky;
 mod merging;
 mod regressions;
+mod watches;
 mod world;
 
 use std::sync::atomic::Ordering;

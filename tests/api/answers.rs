@@ -134,6 +134,42 @@ async fn later_pages_keep_the_moment_of_the_first() {
 }
 
 #[actix_web::test]
+async fn pages_of_a_users_channels_keep_the_moment_of_the_first() {
+    let server = Server::start_with(&["a", "b", "c"], &[]).await;
+    for channel in ["a", "b", "c"] {
+        server.observed(channel).await;
+        server.joined(channel, &["ada"]).await;
+    }
+    let (mut read, mut after, mut moments) = (Vec::new(), String::new(), Vec::new());
+    loop {
+        let page = server.json(&format!("/v1/users/ada/channels?at=-1ms&limit=1{after}")).await;
+        read.push(page["items"][0]["channel"].clone());
+        moments.push(page["at"].clone());
+        let Some(next) = page["next"].as_str() else { break };
+        after = format!("&after={next}");
+    }
+    assert_eq!(read, ["a", "b", "c"]);
+    assert!(moments.iter().all(|moment| *moment == moments[0]), "{moments:?}");
+}
+
+#[actix_web::test]
+async fn merged_visits_fill_pages_with_whole_visits() {
+    let server = Server::start().await;
+    server.observed("lobby").await;
+    for round in 1..=3 {
+        server.joined_again("lobby", "ada", round).await;
+    }
+    server.joined("lobby", &["bob"]).await;
+    let first = server.json("/v1/visits?channel=lobby&merge=1h&limit=1").await;
+    assert_eq!(first["items"][0]["user"], "ada");
+    let next = first["next"].as_str().unwrap();
+    let second = server.json(&format!("/v1/visits?channel=lobby&merge=1h&limit=1&after={next}")).await;
+    assert_eq!((&second["items"][0]["user"], &second["next"]), (&json!("bob"), &Value::Null));
+    let apart = server.json("/v1/visits?channel=lobby&user=ada").await;
+    assert_eq!(apart["items"].as_array().map(Vec::len), Some(3));
+}
+
+#[actix_web::test]
 async fn hostile_names_survive_from_the_service_to_the_answer() {
     let (channel, user) = ("a/b %\"\u{202e}😀", "\u{1b}[31m/../..?x=1&y#z");
     let server = Server::start_with(&[channel], &[]).await;

@@ -20,6 +20,8 @@ async fn wrong_questions_are_answered_with_the_problem_that_they_have() {
         ("/v1/channels/lobby/occupants?at=yesterday", 400, "bad_time"),
         ("/v1/channels/lobby/occupants?at=2126-01-01T00:00:00Z", 400, "future"),
         ("/v1/presence?channel=lobby&user=x&at=2126-01-01T00:00:00Z", 400, "future"),
+        ("/v1/users/nobody/channels?at=2126-01-01T00:00:00Z", 400, "future"),
+        ("/v1/users/nobody/channels?after=42", 400, "bad_cursor"),
         ("/v1/events?from=soon", 400, "bad_time"),
         ("/v1/events?from=2026-11-24T07:00:00+01:00", 400, "bad_time"),
         ("/v1/events?from=now&to=-1h", 400, "bad_range"),

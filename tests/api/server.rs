@@ -158,6 +158,23 @@ impl Server {
         self.json_until(&format!("/v1/channels/{channel}"), |channel| channel["status"] == "ok").await;
     }
 
+    /// A user who joins for the nth time and leaves.
+    pub(crate) async fn joined_again(&self, channel: &str, user: &str, nth: usize) {
+        let seen = |kind: &'static str| {
+            let path = format!("/v1/events?channel={channel}&user={user}&kind={kind}");
+            async move {
+                self.json_until(&path, |events| {
+                    events["items"].as_array().is_some_and(|items| items.len() == nth)
+                })
+                .await
+            }
+        };
+        self.enter(channel, user, None);
+        seen("join").await;
+        self.leave(channel, user);
+        seen("leave").await;
+    }
+
     /// So many users, each joined and seen again since, in this order.
     pub(crate) async fn joined(&self, channel: &str, users: &[&str]) {
         for user in users {

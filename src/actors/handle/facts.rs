@@ -107,6 +107,19 @@ impl Facts {
         Ok(runs)
     }
 
+    /// The same without what is older than is kept: gaps of that time may be forgotten, so it does not count as observed.
+    pub(super) fn kept(&self, mut runs: Vec<Run>) -> Vec<Run> {
+        if let Some(kept) = self.observed.kept_since {
+            runs.retain(|run| run.last.latest >= kept);
+            for run in &mut runs {
+                let first =
+                    Moment { earliest: run.first.earliest.max(kept), latest: run.first.latest.max(kept) };
+                *run = Run { first, ..*run };
+            }
+        }
+        runs
+    }
+
     /// How short an absence or a stay may have gone unseen at `at`. Complete observations may be some way off, so the
     /// look goes further until there is one on both sides.
     pub(super) fn resolution(&self, history: &dyn History, at: Time) -> Result<Option<Duration>, AskError> {

@@ -58,6 +58,8 @@ pub struct Adsum {
     supervisor: Addr<Supervisor>,
     /// Questions that may be asked of the history at once.
     questions: Arc<Semaphore>,
+    /// Held while what is watched is changed.
+    retargeting: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Questions that are asked of the history at once; more wait, so that they never take the threads that the record needs.

@@ -60,7 +60,7 @@ impl<'a> Then<'a> {
     pub(super) fn occupancy(&self, history: &dyn History) -> Result<Option<Bounds>, AskError> {
         let (runs, gaps) = match (&self.unlisted, self.facts) {
             (Some((run, _)), _) => (vec![*run], [].as_slice()),
-            (None, Some(facts)) => (facts.runs(history, self.at, self.at)?, self.gaps.as_slice()),
+            (None, Some(facts)) => (facts.kept(facts.runs(history, self.at, self.at)?), self.gaps.as_slice()),
             (None, None) => return Ok(None),
         };
         Ok(occupancy::at(&runs, gaps, self.at))

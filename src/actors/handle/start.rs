@@ -134,6 +134,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         failed,
         supervisor,
         questions: Arc::new(Semaphore::new(QUESTIONS)),
+        retargeting: Arc::default(),
     })
 }
 

@@ -48,10 +48,7 @@ impl Adsum {
     /// # Errors
     /// [`AskError::History`], [`AskError::Stopping`].
     pub async fn watch(&self, target: Target) -> Result<bool, AskError> {
-        let text = target.as_str().to_owned();
-        let new = self.ask(move |history| Ok(history.add_watch(&text)?)).await?;
-        self.supervisor.send(Retarget::Add(target)).await.map_err(|_| AskError::Stopping)?;
-        Ok(new)
+        self.retarget(Retarget::Add(target)).await
     }
 
     /// Watches it no longer, unless the configuration or a group wants it. Whether the API had added it.
@@ -59,13 +56,29 @@ impl Adsum {
     /// # Errors
     /// [`AskError::History`], [`AskError::Stopping`].
     pub async fn unwatch(&self, target: &Target) -> Result<bool, AskError> {
-        let text = target.as_str().to_owned();
-        let known = self.ask(move |history| Ok(history.remove_watch(&text)?)).await?;
-        if known {
-            let remove = Retarget::Remove(target.clone());
-            self.supervisor.send(remove).await.map_err(|_| AskError::Stopping)?;
-        }
-        Ok(known)
+        self.retarget(Retarget::Remove(target.clone())).await
+    }
+
+    /// First the history, then the supervisor: one change at a time, so that both end with the same, and as a whole even
+    /// if nobody waits for it any more.
+    async fn retarget(&self, retarget: Retarget) -> Result<bool, AskError> {
+        let adsum = self.clone();
+        let work = async move {
+            let _turn = adsum.retargeting.lock().await;
+            let change = retarget.clone();
+            let changed = adsum.ask(move |history| {
+                Ok(match &change {
+                    Retarget::Add(target) => history.add_watch(target.as_str())?,
+                    Retarget::Remove(target) => history.remove_watch(target.as_str())?,
+                })
+            });
+            let changed = changed.await?;
+            if changed || matches!(retarget, Retarget::Add(_)) {
+                adsum.supervisor.send(retarget).await.map_err(|_| AskError::Stopping)?;
+            }
+            Ok(changed)
+        };
+        actix::spawn(work).await.map_err(|_| AskError::Stopping)?
     }
 }
 

@@ -84,6 +84,17 @@ pub(in crate::actors) fn each_open_gap(
     }
 }
 
+/// The channels that were watched when adsum ended, as long as nothing was observed of them since.
+pub(super) fn watched_before(history: &dyn History, now: Time) -> Result<Vec<ChannelName>, HistoryError> {
+    let mut names = Vec::new();
+    each_open_gap(history, now, |channel, gap| {
+        if gap.reason != GapReason::Unwatched {
+            names.push(channel);
+        }
+    })?;
+    Ok(names)
+}
+
 /// A channel that was watched when adsum ended, and is not meant any more, was stopped up to now and is unwatched from
 /// now on.
 pub(in crate::actors) fn end_unwanted(

@@ -1,6 +1,7 @@
 //! The supervisor: starts the children, replaces those that die, decides which channels are watched, and stops
 //! everything in order.
 
+mod dormant;
 pub(in crate::actors) mod loading;
 mod place;
 mod stop;
@@ -90,6 +91,8 @@ pub struct Supervisor {
     deaths: mpsc::UnboundedSender<(Child, Ended)>,
     heard: Option<mpsc::UnboundedReceiver<(Child, Ended)>>,
     died: VecDeque<Instant>,
+    /// What patterns had found before adsum started, until it is loaded.
+    taken_up: HashSet<ChannelName>,
     /// Groups that were not listed yet since adsum started.
     unlisted: HashSet<GroupName>,
     stopping: bool,
@@ -112,6 +115,7 @@ impl Supervisor {
             deaths,
             heard: Some(heard),
             died: VecDeque::new(),
+            taken_up: parts.watchlist.found().cloned().collect(),
             unlisted,
             stopping_loads: RefCell::default(),
             stopping: false,

@@ -15,26 +15,12 @@ use super::{Child, Supervisor};
 use crate::actors::channel::ChannelActor;
 use crate::actors::live::{Counters, Live};
 use crate::actors::poller::Watch;
-use crate::actors::recorder::{Recorder, record};
-use crate::actors::seat::Seat;
-use crate::domain::channel::{Changes, Channel};
+use crate::domain::channel::Channel;
 use crate::domain::gap::GapReason;
 use crate::domain::names::ChannelName;
-use crate::domain::observation::Observation;
-use crate::domain::time::Moment;
-use crate::history::Entry;
 
 /// A channel that cannot be loaded is tried again after so long.
 const LOAD_AGAIN_AFTER: Duration = Duration::from_secs(5);
-
-/// A discovered channel that nobody has come to for so long is forgotten: it is unwatched until it is discovered again.
-const DORMANT_FOR: Duration = Duration::from_secs(86_400);
-
-/// So many channels may be dormant; what empties beyond is unwatched until it is discovered again.
-const MAX_DORMANT: usize = 100_000;
-
-/// A dormant channel is in a gap after so many intervals without a good discovery.
-const DISCOVERIES: u32 = 3;
 
 /// Where a channel stands.
 #[derive(Debug)]
@@ -55,6 +41,17 @@ pub(super) enum Place {
         /// Since when.
         since: Instant,
     },
+    /// It is dormant, and what a discovery observed of it is being recorded.
+    Recording {
+        /// Since when it is dormant.
+        since: Instant,
+    },
+}
+
+impl Place {
+    pub(super) fn is_dormant(&self) -> bool {
+        matches!(self, Self::Dormant { .. } | Self::Recording { .. })
+    }
 }
 
 impl Supervisor {
@@ -69,7 +66,8 @@ impl Supervisor {
                 }
                 Some(Place::Dormant { .. }) => woken.extend(self.wake(&name)),
                 // What is loaded or ends is looked at again when it has.
-                Some(Place::Loading | Place::Watched(_) | Place::Ending { .. }) => {}
+                Some(Place::Loading | Place::Watched(_) | Place::Ending { .. } | Place::Recording { .. }) => {
+                }
             }
         }
         self.poll(woken, ctx);
@@ -84,7 +82,7 @@ impl Supervisor {
                 Some(Place::Watched(actor)) => Some(actor.clone()),
                 Some(Place::Dormant { .. }) => self.wake(&name).map(|(_, actor)| actor),
                 // Nobody wants it: that is found out once it is loaded.
-                Some(Place::Loading | Place::Ending { .. }) | None => None,
+                Some(Place::Loading | Place::Ending { .. } | Place::Recording { .. }) | None => None,
             };
             if let Some(actor) = actor {
                 info!(channel = ?name, "no longer watched");
@@ -93,86 +91,6 @@ impl Supervisor {
             }
         }
         spawn_all(ends, self, ctx);
-    }
-
-    /// Leaves channels in which nobody is to the discoveries.
-    pub(super) fn retire(&mut self, names: Vec<ChannelName>, ctx: &mut Context<Self>) {
-        let dormant = self.channels.values().filter(|place| matches!(place, Place::Dormant { .. })).count();
-        let (mut ends, mut too_many) = (Vec::new(), Vec::new());
-        for name in names {
-            if dormant + ends.len() >= MAX_DORMANT {
-                too_many.push(name);
-            } else if let Some(Place::Watched(actor)) = self.channels.get(&name) {
-                let actor = actor.clone();
-                ends.push(end(actor.clone(), None));
-                self.channels.insert(name, Place::Ending { actor, dormant: true });
-            }
-        }
-        spawn_all(ends, self, ctx);
-        self.let_go(too_many, ctx);
-    }
-
-    /// A discovery failed: that is why dormant channels are not observed. Their gaps are recorded as they open.
-    pub(super) fn blind_dormant(&mut self, reason: GapReason, ctx: &mut Context<Self>) {
-        let now = self.clock().now();
-        let mut gaps = Vec::new();
-        for (name, place) in &self.channels {
-            let (Place::Dormant { .. }, Some(live)) = (place, self.parts.registry.get(name)) else {
-                continue;
-            };
-            live.channel.write().failed(reason);
-            let overdue = live.channel.read().overdue(now);
-            if let Some(changes) = overdue {
-                gaps.push(record_gaps(self.recorder.clone(), live, changes));
-            }
-        }
-        spawn_all(gaps, self, ctx);
-    }
-
-    /// A discovery did not list them: nobody is in the dormant channels. One that must be recorded (a gap has opened
-    /// meanwhile) is woken for that; one that is long forgotten is let go.
-    pub(super) fn confirm_dormant(
-        &mut self,
-        moment: Moment,
-        listed: &[ChannelName],
-        ctx: &mut Context<Self>,
-    ) {
-        let listed: hashbrown::HashSet<&ChannelName> = listed.iter().collect();
-        let (mut wake, mut forget) = (Vec::new(), Vec::new());
-        let patience = self.patience();
-        for (name, place) in &self.channels {
-            let Place::Dormant { since } = place else { continue };
-            if listed.contains(name) {
-                continue;
-            }
-            let Some(live) = self.parts.registry.get(name) else { continue };
-            let nobody = Observation::of_nobody(moment);
-            let mut channel = live.channel.write();
-            match channel.repeats(&nobody) {
-                Ok(true) => {
-                    channel.confirm(&nobody);
-                    channel.be_patient(patience);
-                }
-                Ok(false) => wake.push(name.clone()),
-                Err(_stale) => {}
-            }
-            if since.elapsed() > DORMANT_FOR {
-                forget.push(name.clone());
-            }
-        }
-        wake.retain(|name| !forget.contains(name));
-        for name in &wake {
-            // The next discovery retires it again.
-            self.parts.watchlist.take_up(name);
-        }
-        let woken: Vec<_> = wake.iter().filter_map(|name| self.wake(name)).collect();
-        self.poll(woken, ctx);
-        self.let_go(forget, ctx);
-    }
-
-    /// How long it may take until a discovery observes a dormant channel again.
-    pub(super) fn patience(&self) -> Duration {
-        self.parts.discover_interval.saturating_mul(DISCOVERIES)
     }
 
     /// A channel ended as it was told.
@@ -253,6 +171,10 @@ impl Supervisor {
                 name: name.clone(),
             });
             self.parts.registry.publish(Arc::clone(&live));
+            if self.rests(&live) {
+                self.channels.insert(name, Place::Dormant { since: Instant::now() });
+                continue;
+            }
             if !self.parts.watchlist.wants(&name) {
                 unwanted.push(name);
             }
@@ -292,16 +214,8 @@ impl Supervisor {
     }
 }
 
-/// Has the gaps of a channel without an actor recorded. If they cannot be, the next failure tries again.
-async fn record_gaps(recorder: Seat<Recorder>, live: Arc<Live>, changes: Changes) {
-    let gaps = changes.gaps.clone();
-    if record(&recorder, Entry { channel: live.name.clone(), changes }).await.is_ok() {
-        live.channel.write().take_gaps(&gaps);
-    }
-}
-
 /// Ends are waited for together; the deaths tell that they have ended.
-fn spawn_all(
+pub(super) fn spawn_all(
     ends: Vec<impl Future<Output = ()> + 'static>,
     supervisor: &Supervisor,
     ctx: &mut Context<Supervisor>,

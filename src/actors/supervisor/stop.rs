@@ -48,7 +48,7 @@ impl Supervisor {
             Place::Watched(actor) | Place::Ending { actor, .. } => {
                 Some(end(actor.clone(), Some(GapReason::Stopped)).boxed_local())
             }
-            Place::Dormant { .. } => {
+            Place::Dormant { .. } | Place::Recording { .. } => {
                 let live = self.parts.registry.get(name)?;
                 let stop = self.record_stop(&live.channel.read());
                 Some(stop.boxed_local())

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use actix::prelude::*;
-use hashbrown::HashSet;
 use tracing::{debug, warn};
 
 use super::Supervisor;
-use super::loading::{end_unwanted, flatten};
+use super::loading::{flatten, watched_before};
 use super::place::Place;
 use crate::actors::live::Discovery;
 use crate::actors::watchlist::Difference;
@@ -44,7 +43,7 @@ pub enum Found {
 }
 
 /// The API added or removed a target; the history has it already.
-#[derive(Message)]
+#[derive(Message, Clone)]
 #[rtype(result = "()")]
 pub enum Retarget {
     /// Watch it.
@@ -138,16 +137,19 @@ impl Supervisor {
         }
     }
 
-    /// Now that every group was listed, what was watched before adsum started and is not meant any more is known.
+    /// Now that every group was listed, what was watched before adsum started and is not meant any more is known. It is
+    /// loaded, and ended like any other that nobody wants by the time it is.
     fn end_unwanted(&self, ctx: &mut Context<Self>) {
-        let history = Arc::clone(&self.parts.recorder.history);
-        let mut known: HashSet<ChannelName> = self.channels.keys().cloned().collect();
-        known.extend(self.parts.watchlist.channels().cloned());
-        let now = self.clock().now();
-        let work = move || end_unwanted(&*history, |name| known.contains(name), now);
-        let work = async move { flatten(tokio::task::spawn_blocking(work).await) };
-        ctx.spawn(work.into_actor(self).map(|ended, _, _| {
-            if let Err(error) = ended {
+        let (history, now) = (Arc::clone(&self.parts.recorder.history), self.clock().now());
+        let work =
+            async move { flatten(tokio::task::spawn_blocking(move || watched_before(&*history, now)).await) };
+        ctx.spawn(work.into_actor(self).map(|found, supervisor, ctx| match found {
+            Ok(_) if supervisor.stopping => {}
+            Ok(mut names) => {
+                names.retain(|name| !supervisor.channels.contains_key(name));
+                supervisor.want(names, ctx);
+            }
+            Err(error) => {
                 warn!(error, "the ends of old watches are not recorded; the next start tries again");
             }
         }));
@@ -187,8 +189,13 @@ impl Handler<Reconfigure> for Supervisor {
     fn handle(&mut self, new: Reconfigure, ctx: &mut Self::Context) {
         self.parts.policies = new.policies;
         let difference = self.parts.watchlist.configure(new.targets, &new.groups);
+        let waited = !self.unlisted.is_empty();
+        self.unlisted.retain(|group| new.groups.contains(group));
         *self.parts.groups.write() = new.groups;
         self.follow(difference, ctx);
+        if waited && self.unlisted.is_empty() {
+            self.end_unwanted(ctx);
+        }
         let mut changed = Vec::new();
         for (name, place) in &self.channels {
             let Place::Watched(actor) = place else { continue };

@@ -34,10 +34,10 @@ impl From<Bounds> for BoundsBody {
 pub struct BucketBody {
     /// Where it begins.
     pub start: Instant,
-    /// The lowest occupancy seen in it.
+    /// The lowest occupancy there may have been in its observed time.
     #[schema(required = true)]
     pub min: Option<u32>,
-    /// The highest occupancy seen in it.
+    /// The highest occupancy there may have been in its observed time.
     #[schema(required = true)]
     pub max: Option<u32>,
     /// The mean over its observed time, to four decimals.

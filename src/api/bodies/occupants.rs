@@ -57,7 +57,8 @@ pub struct OccupantsBody {
     /// How many there were; null where nothing was observed.
     #[schema(required = true)]
     pub occupancy: Option<BoundsBody>,
-    /// Whether the channel's users were observed at that moment.
+    /// Whether the channel's users were observed at that moment: whoever is not listed was not there. Otherwise nothing is
+    /// known of whoever is not listed.
     pub observed: bool,
     /// In order of user id.
     pub items: Vec<OccupantBody>,

@@ -7,7 +7,7 @@ use utoipa::IntoParams;
 use super::NoParams;
 use crate::actors::handle::{Adsum, ChannelAt};
 use crate::api::bodies::user::{UserBody, UserChannelsBody, UserStateBody};
-use crate::api::pages::page;
+use crate::api::cursor::{Cursor, UserChannelCursor};
 use crate::api::params::{self, PathName, Query};
 use crate::api::problem::Problem;
 use crate::domain::names::UserId;
@@ -17,7 +17,8 @@ use crate::domain::names::UserId;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct UserChannelsParams {
-    /// The moment: RFC 3339 or relative (`-2h`); now unless given.
+    /// The moment: RFC 3339 or relative (`-2h`); that of each channel's last good observation unless given. Later pages keep
+    /// that of the first.
     at: Option<String>,
     /// How many items, 1 to 1000; 100 unless given.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
@@ -40,7 +41,8 @@ pub(crate) async fn one(
     Ok(Json(adsum.user(&user).await?.into()))
 }
 
-/// Where a user was at a moment.
+/// Where a user was, or may have been, at a moment. What is not listed was not seen then: `/v1/presence` says whether the user
+/// was certainly not there.
 #[utoipa::path(
     get, path = "/v1/users/{user}/channels", operation_id = "listUserChannels", tag = "users",
     params(("user" = String, Path, description = "The user id, percent-encoded."), UserChannelsParams),
@@ -51,11 +53,18 @@ pub(crate) async fn channels(
     PathName(user): PathName<UserId>,
     Query(asked): Query<UserChannelsParams>,
 ) -> Result<Json<UserChannelsBody>, Problem> {
-    let (limit, after) = (params::limit(asked.limit.as_ref())?, params::after(asked.after.as_ref())?);
-    let at = params::time("at", asked.at.as_ref(), adsum.now())?;
-    let (at, channels) = adsum.user_channels(&user, at).await?;
-    let key = |channel: &ChannelAt| vec![channel.channel.as_str().to_owned()];
-    let (channels, next) = page(channels, key, after.as_ref(), limit);
+    let limit = params::limit(asked.limit.as_ref())?;
+    let after: Option<UserChannelCursor> = params::after(asked.after.as_ref())?;
+    let asked_at = params::time("at", asked.at.as_ref(), adsum.now())?;
+    let asked_at = after.as_ref().and_then(|after| after.at).or(asked_at);
+    let (at, channels) = adsum.user_channels(&user, asked_at).await?;
+    let rest =
+        channels.into_iter().filter(|item| after.as_ref().is_none_or(|after| item.channel > after.channel));
+    let mut channels: Vec<ChannelAt> = rest.take(limit + 1).collect();
+    let more = channels.len() > limit;
+    channels.truncate(limit);
+    let next = channels.last().filter(|_| more).map(|last| last.channel.clone());
+    let next = next.map(|channel| UserChannelCursor { at: asked_at, channel }.encode());
     let items = channels.into_iter().map(Into::into).collect();
     Ok(Json(UserChannelsBody { user: user.as_str().to_owned(), at: at.into(), items, next }))
 }
