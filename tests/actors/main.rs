@@ -6,7 +6,9 @@ mod discoveries;
 mod durable;
 mod flaky;
 mod merging;
+mod promises;
 mod regressions;
+mod stage;
 mod watches;
 mod world;
 

@@ -16,6 +16,7 @@ mod changes;
 mod gaps;
 mod plan;
 mod presence;
+mod promises;
 mod repeats;
 mod runs;
 mod watcher;
