@@ -32,6 +32,7 @@ pub struct ChannelActor {
     /// What was observed while a gap was being committed.
     waiting: Option<Observation>,
     ending: Option<End>,
+    next_look: Option<SpawnHandle>,
     obituary: Obituary<Child>,
 }
 
@@ -39,6 +40,11 @@ pub struct ChannelActor {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Observed(pub Observation);
+
+/// Look at once whether a gap has opened: how the channel is watched has changed.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct LookForGap;
 
 /// No longer look at the channel.
 #[derive(Message)]
@@ -81,7 +87,17 @@ impl ChannelActor {
         clock: Clock,
         obituary: Obituary<Child>,
     ) -> Self {
-        Self { live, recorder, poller, clock, committing: false, waiting: None, ending: None, obituary }
+        Self {
+            live,
+            recorder,
+            poller,
+            clock,
+            committing: false,
+            waiting: None,
+            ending: None,
+            next_look: None,
+            obituary,
+        }
     }
 
     fn commit(&mut self, commit: Commit, ctx: &mut Context<Self>) {
@@ -131,7 +147,7 @@ impl ChannelActor {
     fn unrecorded(&self, commit: &Commit) {
         let mut channel = self.live.channel.write();
         match commit {
-            Commit::Observation(..) => channel.unrecorded(),
+            Commit::Observation(seen, _) => channel.unrecorded(seen.moment.latest),
             Commit::Gap(_) | Commit::End(_) => channel.failed(GapReason::HistoryUnavailable),
         }
     }
@@ -161,10 +177,12 @@ impl ChannelActor {
 
     fn observed(&mut self, seen: Observation, ctx: &mut Context<Self>) {
         if self.ending.is_some() {
-            return self.live.channel.write().unrecorded();
+            return self.forget(&seen);
         }
         if self.committing {
-            self.waiting = Some(seen);
+            if let Some(before) = self.waiting.replace(seen) {
+                self.forget(&before);
+            }
             return;
         }
         let found = self.live.channel.read().observe(&seen);
@@ -179,8 +197,16 @@ impl ChannelActor {
         }
     }
 
+    /// An observation that nobody will record.
+    fn forget(&self, seen: &Observation) {
+        self.live.channel.write().unrecorded(seen.moment.latest);
+    }
+
     /// Looks whether a gap has opened, and when to look again.
     fn look_for_gap(&mut self, ctx: &mut Context<Self>) {
+        if let Some(look) = self.next_look.take() {
+            ctx.cancel_future(look);
+        }
         let now = self.clock.now();
         let (overdue, last) = {
             let channel = self.live.channel.read();
@@ -195,7 +221,7 @@ impl ChannelActor {
         let left = gap_after.saturating_sub(now.since(last));
         // Just after the moment at which it opens; while one lasts, now and then.
         let wait = if left.is_zero() { gap_after } else { left + Duration::from_millis(1) };
-        ctx.run_later(wait, Self::look_for_gap);
+        self.next_look = Some(ctx.run_later(wait, Self::look_for_gap));
     }
 
     fn begin_end(&mut self, ctx: &mut Context<Self>) {
@@ -210,6 +236,9 @@ impl ChannelActor {
     }
 
     fn end(&mut self, ctx: &mut Context<Self>) {
+        if let Some(seen) = self.waiting.take() {
+            self.forget(&seen);
+        }
         if let Some(end) = self.ending.take() {
             // Who does not wait any more need not hear.
             let _ = end.done.send(());
@@ -232,6 +261,14 @@ impl Handler<Observed> for ChannelActor {
 
     fn handle(&mut self, Observed(seen): Observed, ctx: &mut Self::Context) {
         self.observed(seen, ctx);
+    }
+}
+
+impl Handler<LookForGap> for ChannelActor {
+    type Result = ();
+
+    fn handle(&mut self, _: LookForGap, ctx: &mut Self::Context) {
+        self.look_for_gap(ctx);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::domain::channel::Channel;
 use crate::domain::gap::GapReason;
 use crate::domain::names::{ChannelName, Pattern};
 use crate::domain::observation::Grade;
-use crate::domain::time::Moment;
+use crate::domain::time::{Moment, Time};
 use crate::domain::watch::Policy;
 
 /// What came of one poll of one channel.
@@ -71,6 +71,32 @@ impl Counters {
     }
 }
 
+/// The most bytes of [`Failed::because`].
+pub const MAX_BECAUSE: usize = 500;
+
+/// How a poll failed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failed {
+    /// When that was known.
+    pub at: Time,
+    /// What a gap is labelled with.
+    pub reason: GapReason,
+    /// What happened, in one sentence of at most [`MAX_BECAUSE`] bytes.
+    pub because: String,
+}
+
+impl Failed {
+    /// Cuts what is longer.
+    pub fn new(at: Time, reason: GapReason, what: &str) -> Self {
+        const CUT: &str = "…";
+        let because = match what.get(..what.floor_char_boundary(MAX_BECAUSE - CUT.len())) {
+            Some(cut) if what.len() > MAX_BECAUSE => format!("{cut}{CUT}"),
+            _ => what.to_owned(),
+        };
+        Self { at, reason, because }
+    }
+}
+
 /// A watched channel. Its actor decides what changes and when; the poller confirms what does not.
 #[derive(Debug)]
 pub struct Live {
@@ -84,6 +110,28 @@ pub struct Live {
     pub committing: AtomicBool,
     /// What came of its polls.
     pub polls: Counters,
+    /// How its last poll that failed did. Channels that were asked for together share it.
+    pub last_failure: RwLock<Option<Arc<Failed>>>,
+}
+
+impl Live {
+    /// A channel that was not polled yet.
+    pub fn new(channel: Channel, policy: Policy) -> Self {
+        Self {
+            name: channel.name.clone(),
+            policy: policy.into(),
+            channel: channel.into(),
+            committing: false.into(),
+            polls: Counters::default(),
+            last_failure: RwLock::default(),
+        }
+    }
+
+    /// Notes why it was not observed.
+    pub fn failed(&self, failed: &Arc<Failed>) {
+        self.channel.write().failed(failed.reason);
+        *self.last_failure.write() = Some(Arc::clone(failed));
+    }
 }
 
 /// The last good discovery: what matches a pattern and is not listed had nobody in it.
@@ -141,5 +189,16 @@ mod tests {
         counters.count(Outcome::Failed(GapReason::Timeout));
         counters.count(Outcome::Failed(GapReason::Timeout));
         assert_eq!(counters.read(), [("complete", 1), ("timeout", 2)]);
+    }
+
+    #[test]
+    fn why_a_poll_failed_is_cut_where_it_is_too_long() {
+        for (what, length) in
+            [("é".repeat(250), 500), ("é".repeat(251), 499), (format!("a{}", "é".repeat(900)), 500)]
+        {
+            let failed = Failed::new(Time::default(), GapReason::BadAnswer, &what);
+            assert_eq!(failed.because.len(), length, "{}", what.len());
+            assert_eq!(failed.because == what, what.len() <= MAX_BECAUSE);
+        }
     }
 }

@@ -14,7 +14,7 @@ use tracing::{debug, warn};
 use super::asking::{Report, make};
 use super::channel::{ChannelActor, Observed};
 use super::clock::{Clock, Step};
-use super::live::{Live, Outcome, Registry};
+use super::live::{Failed, Live, Outcome, Registry};
 use super::pace::Pace;
 use super::seat::Obituary;
 use super::source::{Source, Trouble};
@@ -226,10 +226,11 @@ impl Poller {
         let cut = ask.include_uuids && seen.grade() == Grade::Truncated;
         let listed = seen.listed().len();
         let paged = if ask.paged { seen.occupancy() as usize > PAGE } else { cut };
+        let at = seen.moment.latest;
         let held = changed && channel.try_send(Observed(seen)).is_ok();
         if changed && !held {
             // The channel's actor has died. Its successor watches again, and knows nothing of this.
-            live.channel.write().unrecorded();
+            live.channel.write().unrecorded(at);
         }
         self.plan.paged(name, paged);
         self.plan.answered(name, sent, received, listed, held);
@@ -245,11 +246,12 @@ impl Poller {
             self.warned.insert(reason, Instant::now());
             warn!(reason = reason.as_str(), what, channels = ask.channels.len(), "a request failed");
         }
+        let failed = Arc::new(Failed::new(now, reason, what));
         for name in self.concerned(ask, trouble) {
             if let Some((live, _)) = self.channels.get(&name) {
-                live.polls.count(Outcome::Failed(trouble.reason));
-                metrics::channel_poll(trouble.reason.as_str());
-                live.channel.write().failed(trouble.reason);
+                live.polls.count(Outcome::Failed(reason));
+                metrics::channel_poll(reason.as_str());
+                live.failed(&failed);
             }
         }
         self.plan.failed(ask, &trouble.failure, now, fastrand::f64());

@@ -10,6 +10,7 @@ use futures_util::stream::{self, StreamExt as _};
 use parking_lot::RwLock;
 use tracing::warn;
 
+use super::live::Failed;
 use super::poller::PollerParts;
 use super::seat::Obituary;
 use super::source::{HereNow, Trouble, bad_answer, counted};
@@ -112,7 +113,8 @@ async fn discover(parts: &ScoutParts) -> Duration {
         }
         Err(trouble) => {
             warn!(what = trouble.what, "channels could not be discovered");
-            tell(parts, Found::Nothing { reason: trouble.reason }).await;
+            let failed = Failed::new(received, trouble.reason, &trouble.what);
+            tell(parts, Found::Nothing(Arc::new(failed))).await;
             retry_after(&trouble)
         }
     }

@@ -73,8 +73,6 @@ pub struct Observed {
     pub last: Option<Moment>,
     /// The last complete observation.
     pub last_complete: Option<Moment>,
-    /// The record is whole since then; `None`: since it began.
-    pub kept_since: Option<Time>,
 }
 
 impl Answer {
@@ -92,11 +90,21 @@ impl Answer {
     }
 }
 
-/// Whether a user was in a channel at `at`. `channel` is `None` if it was never watched; `visits` are the user's there
-/// that touch `at`, `gaps` the channel's that cover it.
-pub fn presence(channel: Option<&Observed>, visits: &[Visit], gaps: &[Gap], at: Time) -> Answer {
+/// Whether a user was in a channel at `at`. `channel` is `None` if it is in no record; `visits` are the user's there
+/// that touch `at`, `gaps` the channel's that cover it. What ended before `kept_since` is forgotten, whole channels too.
+pub fn presence(
+    channel: Option<&Observed>,
+    visits: &[Visit],
+    gaps: &[Gap],
+    kept_since: Option<Time>,
+    at: Time,
+) -> Answer {
+    if let Some(kept) = kept_since.filter(|kept| at < *kept) {
+        let because = format!("the record of what was before {kept} is no longer kept");
+        return Answer::unknown(Code::Expired, because, Ground::Absence);
+    }
     let Some(channel) = channel else {
-        let because = "this channel was never watched".to_owned();
+        let because = "the channel was not watched then".to_owned();
         return Answer::unknown(Code::NotWatched, because, Ground::Absence);
     };
     unobserved(channel, gaps, at)
@@ -106,10 +114,6 @@ pub fn presence(channel: Option<&Observed>, visits: &[Visit], gaps: &[Gap], at: 
 
 /// Unknown, where the channel's users were not observed at `at` at all.
 fn unobserved(channel: &Observed, gaps: &[Gap], at: Time) -> Option<Answer> {
-    if let Some(kept) = channel.kept_since.filter(|kept| at < *kept) {
-        let because = format!("the record of what was before {kept} is no longer kept");
-        return Some(Answer::unknown(Code::Expired, because, Ground::Absence));
-    }
     if at < channel.began {
         let because = format!("the channel was not watched before {}", channel.began.ceil_ms());
         return Some(Answer::unknown(Code::NotWatched, because, Ground::Absence));
@@ -254,12 +258,11 @@ mod tests {
             complete_since: Some(time(10)),
             last,
             last_complete: last,
-            kept_since: None,
         }
     }
 
     fn asked(visits: &[Visit], gaps: &[Gap], at: i64) -> (Present, Option<Code>) {
-        let answer = presence(Some(&observed()), visits, gaps, time(at));
+        let answer = presence(Some(&observed()), visits, gaps, None, time(at));
         (answer.present, answer.code)
     }
 
@@ -305,9 +308,12 @@ mod tests {
 
     #[test]
     fn what_is_no_longer_kept_is_unknown() {
-        let channel = Observed { kept_since: Some(time(30)), ..observed() };
-        let answer = presence(Some(&channel), &[], &[], time(29));
-        assert_eq!((answer.present, answer.code), (Present::Unknown, Some(Code::Expired)));
+        let code =
+            |channel: Option<&Observed>, at| presence(channel, &[], &[], Some(time(30)), time(at)).code;
+        assert_eq!(code(Some(&observed()), 29), Some(Code::Expired));
+        assert_eq!(code(Some(&observed()), 30), None);
+        assert_eq!(code(None, 29), Some(Code::Expired), "the channel may be forgotten as a whole");
+        assert_eq!(code(None, 30), Some(Code::NotWatched));
     }
 
     #[test]

@@ -50,8 +50,8 @@ pub struct Channel {
     trouble: Option<GapReason>,
     /// How long the next observation may take, where that is not `gap_after`.
     patience: Option<Duration>,
-    /// A good observation since the last one was not recorded.
-    unrecorded: bool,
+    /// When a good observation had arrived that was not recorded, unless a later one was.
+    unrecorded: Option<Time>,
 }
 
 /// What the history keeps of a channel, to go on from.
@@ -103,7 +103,7 @@ impl Channel {
             partial: None,
             trouble: None,
             patience: None,
-            unrecorded: false,
+            unrecorded: None,
         }
     }
 
@@ -122,7 +122,7 @@ impl Channel {
             roster: kept.roster,
             trouble: None,
             patience: None,
-            unrecorded: false,
+            unrecorded: None,
         }
     }
 
@@ -196,10 +196,10 @@ impl Channel {
         }
     }
 
-    /// Notes that a good observation could not be recorded, and is forgotten. What it saw is in no answer, so from the last
-    /// one that was recorded to the next there is a gap, however short.
-    pub fn unrecorded(&mut self) {
-        self.unrecorded = true;
+    /// Notes that a good observation, which had arrived at `at`, could not be recorded, and is forgotten. What it saw is in
+    /// no answer, so from the last one before it that was recorded to the next after it there is a gap, however short.
+    pub fn unrecorded(&mut self, at: Time) {
+        self.unrecorded = self.unrecorded.max(Some(at));
         self.failed(GapReason::HistoryUnavailable);
     }
 
@@ -330,11 +330,11 @@ impl Channel {
         }
         self.trouble = None;
         self.patience = None;
-        self.unrecorded = false;
+        self.unrecorded = self.unrecorded.filter(|at| seen.moment.latest <= *at);
     }
 
     fn patience(&self) -> Duration {
-        if self.unrecorded { Duration::ZERO } else { self.patience.unwrap_or(self.gap_after) }
+        if self.unrecorded.is_some() { Duration::ZERO } else { self.patience.unwrap_or(self.gap_after) }
     }
 
     /// The next observation may take so long before a gap opens: it is left to something that looks more rarely.

@@ -81,27 +81,6 @@ impl Visit {
     }
 }
 
-/// Joins consecutive visits of one user in one channel whose absence between them was `at_most` this long, whatever
-/// the truth within the windows. The visits are given in order of time for each user and channel.
-pub fn merge(visits: Vec<Visit>, at_most: Duration) -> Vec<Visit> {
-    let mut merged: Vec<Visit> = Vec::with_capacity(visits.len());
-    let mut last: hashbrown::HashMap<(ChannelName, UserId), usize> = hashbrown::HashMap::new();
-    for visit in visits {
-        let key = (visit.channel.clone(), visit.user.clone());
-        let before = last.get(&key).and_then(|&index| merged.get_mut(index));
-        match before {
-            Some(before) if before.longest_absence(&visit).is_some_and(|absence| absence <= at_most) => {
-                *before = before.clone().joined_with(visit);
-            }
-            _ => {
-                last.insert(key, merged.len());
-                merged.push(visit);
-            }
-        }
-    }
-    merged
-}
-
 /// How much of `[from, to)` the gaps cover, each instant once.
 pub fn covered(gaps: &[Gap], from: Time, to: Time) -> Duration {
     let mut spans: Vec<(Time, Time)> = gaps
@@ -156,12 +135,10 @@ mod tests {
     }
 
     #[test]
-    fn visits_are_merged_only_if_the_longest_possible_absence_is_short_enough() {
-        let visits = || vec![visit((0, 5), Some((10, 15)), 10), visit((20, 25), Some((30, 35)), 30)];
-        assert_eq!(merge(visits(), Duration::from_secs(14)).len(), 2, "absent for up to 15 s");
-        let merged = merge(visits(), Duration::from_secs(15));
-        assert_eq!(merged.len(), 1);
-        assert_eq!((merged[0].joined, merged[0].left), (visits()[0].joined, visits()[1].left));
+    fn an_absence_is_as_long_as_the_windows_around_it_allow() {
+        let next = visit((20, 25), Some((30, 35)), 30);
+        assert_eq!(visit((0, 5), Some((10, 15)), 10).longest_absence(&next), Some(Duration::from_secs(15)));
+        assert_eq!(visit((0, 5), None, 10).longest_absence(&next), None);
     }
 
     proptest! {

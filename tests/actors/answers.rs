@@ -108,5 +108,5 @@ async fn every_route_gives_the_same_answer_about_a_moment_and_settled_ones_never
         tokio::time::resume();
     }
     // An answer without any record is unknown, not no.
-    assert_eq!(presence(None, &[], &[], Time::default()).present, Present::Unknown);
+    assert_eq!(presence(None, &[], &[], None, Time::default()).present, Present::Unknown);
 }

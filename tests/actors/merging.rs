@@ -1,13 +1,15 @@
 //! Merged visits in pages are the visits merged at once.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use adsum::actors::handle::{MAX_LOOKED_AT, VisitItem};
 use adsum::domain::channel::Changes;
 use adsum::domain::event::{Event, EventKind};
+use adsum::domain::names::{ChannelName, UserId};
 use adsum::domain::state::Shown;
 use adsum::domain::time::{Time, Window};
-use adsum::domain::visit::{Visit, merge};
+use adsum::domain::visit::Visit;
 use adsum::history::{Entry, VisitQuery};
 
 use crate::world::{FakeSource, World, channel, settings, user};
@@ -31,6 +33,27 @@ async fn pages(world: &World, query: VisitQuery, merged: Option<Duration>, limit
 fn told(visit: &Visit) -> (String, String, u64, Window, Option<Window>) {
     let (channel, user) = (visit.channel.as_str().to_owned(), visit.user.as_str().to_owned());
     (channel, user, visit.opened, visit.joined, visit.left)
+}
+
+/// Joins consecutive visits of one user in one channel whose absence between them was `at_most` this long, whatever
+/// the truth within the windows. The visits are given in order of time for each user and channel.
+fn merge(visits: Vec<Visit>, at_most: Duration) -> Vec<Visit> {
+    let mut merged: Vec<Visit> = Vec::with_capacity(visits.len());
+    let mut last: BTreeMap<(ChannelName, UserId), usize> = BTreeMap::new();
+    for visit in visits {
+        let key = (visit.channel.clone(), visit.user.clone());
+        let before = last.get(&key).and_then(|&index| merged.get_mut(index));
+        match before {
+            Some(before) if before.longest_absence(&visit).is_some_and(|absence| absence <= at_most) => {
+                *before = before.clone().joined_with(visit);
+            }
+            _ => {
+                last.insert(key, merged.len());
+                merged.push(visit);
+            }
+        }
+    }
+    merged
 }
 
 #[actix::test]

@@ -99,6 +99,23 @@ async fn a_channel_tells_who_is_there_and_who_was() {
 }
 
 #[actix_web::test]
+async fn a_channel_tells_how_its_last_poll_that_failed_did() {
+    let server = Server::start().await;
+    server.observed("lobby").await;
+    assert_eq!(server.json("/v1/channels/lobby").await["last_failure"], Value::Null);
+    server.broken(true);
+    server.json_until("/v1/channels/lobby", |channel| channel["status"] == "gap").await;
+    server.broken(false);
+    let channel = server.json_until("/v1/channels/lobby", |channel| channel["status"] == "ok").await;
+    let failure = &channel["last_failure"];
+    assert_eq!(failure["reason"], "timeout");
+    assert_eq!(failure["because"], "no answer within 10s (asked for \"lobby\" alone)");
+    assert!(failure["at"].as_str() < channel["last_observed_at"].as_str(), "{channel}");
+    let description = server.json("/openapi.json").await;
+    assert_eq!(faults(&description, "/v1/channels/{channel}", "get", "200", &channel), [""; 0]);
+}
+
+#[actix_web::test]
 async fn pages_of_a_list_are_the_list() {
     let server = Server::start().await;
     server.observed("lobby").await;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,9 +12,10 @@ use adsum::actors::clock::Clock;
 use adsum::actors::handle::{Adsum, Parts, Settings, start};
 use adsum::actors::source::{HereNow, Listing, Source, Trouble};
 use adsum::api::{Api, ApiHandle, ApiSettings};
+use adsum::domain::gap::GapReason;
 use adsum::domain::names::{GroupName, UserId};
 use adsum::domain::observation::Occupant;
-use adsum::domain::plan::Limits;
+use adsum::domain::plan::{Failure, Limits};
 use adsum::domain::state::{Shown, State};
 use adsum::domain::watch::{Policies, Policy, Target};
 use adsum::history::History;
@@ -34,11 +36,15 @@ type Channels = BTreeMap<String, BTreeMap<String, Option<Value>>>;
 
 /// Who is where, with which state.
 #[derive(Clone, Default)]
-struct Service(Arc<Mutex<Channels>>);
+struct Service {
+    channels: Arc<Mutex<Channels>>,
+    /// Every request fails.
+    broken: Arc<AtomicBool>,
+}
 
 impl Service {
     fn listing(&self, name: &str, with_state: bool) -> Listing {
-        let channels = self.0.lock().unwrap();
+        let channels = self.channels.lock().unwrap();
         let users = channels.get(name).cloned().unwrap_or_default();
         let occupant = |(user, state): (String, Option<Value>)| Occupant {
             user: UserId::new(&user).unwrap(),
@@ -58,8 +64,13 @@ impl Service {
 
 impl Source for Service {
     fn here_now(&self, request: HereNow) -> BoxFuture<'static, Result<Vec<Listing>, Trouble>> {
+        if self.broken.load(Ordering::Relaxed) {
+            let failure = Failure::Service { retry_after: None };
+            let what = "no answer within 10s".to_owned();
+            return async { Err(Trouble { reason: GapReason::Timeout, failure, what }) }.boxed();
+        }
         let names: Vec<String> = if request.channels.is_empty() {
-            self.0.lock().unwrap().keys().cloned().collect()
+            self.channels.lock().unwrap().keys().cloned().collect()
         } else {
             request.channels.iter().map(|channel| channel.as_str().to_owned()).collect()
         };
@@ -116,12 +127,17 @@ impl Server {
     }
 
     pub(crate) fn enter(&self, channel: &str, user: &str, state: Option<Value>) {
-        let mut channels = self.service.0.lock().unwrap();
+        let mut channels = self.service.channels.lock().unwrap();
         channels.entry(channel.to_owned()).or_default().insert(user.to_owned(), state);
     }
 
+    /// Whether requests fail from now on.
+    pub(crate) fn broken(&self, broken: bool) {
+        self.service.broken.store(broken, Ordering::Relaxed);
+    }
+
     pub(crate) fn leave(&self, channel: &str, user: &str) {
-        self.service.0.lock().unwrap().get_mut(channel).unwrap().remove(user);
+        self.service.channels.lock().unwrap().get_mut(channel).unwrap().remove(user);
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -23,7 +23,7 @@ fn ask(sim: &Sim, who: usize, at: i64) -> Answer {
         .filter(|visit| index(&visit.user) == who && visit.touches(at, after))
         .collect();
     let gaps: Vec<_> = sim.record.gaps().into_iter().filter(|gap| gap.covers(at)).collect();
-    presence(Some(&sim.observed()), &visits, &gaps, at)
+    presence(Some(&sim.observed()), &visits, &gaps, None, at)
 }
 
 /// SPEC section 3, word for word, over the observations themselves. `proves` says whether an observation proves the
@@ -279,5 +279,5 @@ fn the_resolution_for_users_is_that_of_the_observations_that_saw_users() {
 
 #[test]
 fn a_channel_that_was_never_watched_is_not_watched() {
-    assert_eq!(presence(None, &[], &[], t(START)).code, Some(Code::NotWatched));
+    assert_eq!(presence(None, &[], &[], None, t(START)).code, Some(Code::NotWatched));
 }

@@ -72,7 +72,6 @@ fn nothing_is_known_where_one_gap_passes_into_the_next() {
         complete_since: Some(time(11)),
         last,
         last_complete: last,
-        kept_since: None,
     };
     let visit = Visit {
         channel: name("lobby"),
@@ -85,7 +84,7 @@ fn nothing_is_known_where_one_gap_passes_into_the_next() {
         state_since: None,
     };
     for at in [49, 50, 51] {
-        let answer = presence(Some(&observed), std::slice::from_ref(&visit), &gaps, time(at));
+        let answer = presence(Some(&observed), std::slice::from_ref(&visit), &gaps, None, time(at));
         assert_eq!(answer.present, Present::Unknown, "at {at}: {answer:?}");
         assert_eq!(occupancy::at(&[*run], &gaps, time(at)), None, "at {at}");
     }

@@ -373,7 +373,6 @@ impl<'a> Sim<'a> {
             complete_since: self.record.complete_since,
             last: self.channel.last(),
             last_complete: self.channel.last_complete(),
-            kept_since: None,
         }
     }
 

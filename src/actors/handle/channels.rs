@@ -38,7 +38,12 @@ impl Adsum {
 
 fn of_live(live: &Live, now: Time) -> ChannelNow {
     let channel = live.channel.read();
-    ChannelNow { policy: Some(*live.policy.read()), polls: live.polls.read(), ..of_channel(&channel, now) }
+    ChannelNow {
+        policy: Some(*live.policy.read()),
+        polls: live.polls.read(),
+        last_failure: live.last_failure.read().clone(),
+        ..of_channel(&channel, now)
+    }
 }
 
 fn of_channel(channel: &Channel, now: Time) -> ChannelNow {
@@ -52,5 +57,6 @@ fn of_channel(channel: &Channel, now: Time) -> ChannelNow {
         gap: channel.open_gap(now),
         began: channel.began,
         polls: Vec::new(),
+        last_failure: None,
     }
 }

@@ -74,7 +74,6 @@ impl Facts {
             complete_since: record.complete_since,
             last: run.map(|run| run.last),
             last_complete: published.complete.or(record.complete),
-            kept_since: history.kept_since()?,
         };
         Ok(Some(Self { record, observed, run }))
     }
@@ -107,19 +106,6 @@ impl Facts {
         Ok(runs)
     }
 
-    /// The same without what is older than is kept: gaps of that time may be forgotten, so it does not count as observed.
-    pub(super) fn kept(&self, mut runs: Vec<Run>) -> Vec<Run> {
-        if let Some(kept) = self.observed.kept_since {
-            runs.retain(|run| run.last.latest >= kept);
-            for run in &mut runs {
-                let first =
-                    Moment { earliest: run.first.earliest.max(kept), latest: run.first.latest.max(kept) };
-                *run = Run { first, ..*run };
-            }
-        }
-        runs
-    }
-
     /// How short an absence or a stay may have gone unseen at `at`. Complete observations may be some way off, so the
     /// look goes further until there is one on both sides.
     pub(super) fn resolution(&self, history: &dyn History, at: Time) -> Result<Option<Duration>, AskError> {
@@ -137,21 +123,44 @@ impl Facts {
     }
 
     /// How much of a span was observed.
-    pub(super) fn coverage(&self, gaps: &[Gap], from: Time, to: Time) -> Coverage {
-        let share = |since: Option<Time>, until: Option<Time>, gaps: &[Gap]| {
+    pub(super) fn coverage(&self, gaps: &Gaps, from: Time, to: Time) -> Coverage {
+        let share = |since: Option<Time>, until: Option<Time>, unseen: &[Gap]| {
             let (Some(since), Some(until)) = (since, until) else { return 0.0 };
             // Gaps before that are forgotten, so nothing before it is known to be observed.
-            let since = self.observed.kept_since.map_or(since, |kept| since.max(kept));
+            let since = gaps.kept_since.map_or(since, |kept| since.max(kept));
             let (start, end) = (since.max(from), until.min(to));
-            let observed = end.since(start).saturating_sub(covered(gaps, start, end.max(start)));
+            let observed = end.since(start).saturating_sub(covered(unseen, start, end.max(start)));
             let whole = to.since(from);
             if whole.is_zero() { 0.0 } else { observed.as_secs_f64() / whole.as_secs_f64() }
         };
-        let full: Vec<Gap> = gaps.iter().filter(|gap| !gap.users_only).copied().collect();
+        let full: Vec<Gap> = gaps.list.iter().filter(|gap| !gap.users_only).copied().collect();
         Coverage {
             occupancy: share(self.observed.since, self.settled_until(), &full),
-            users: share(self.observed.complete_since, self.users_settled_until(), gaps),
+            users: share(self.observed.complete_since, self.users_settled_until(), &gaps.list),
         }
+    }
+}
+
+/// A channel's gaps in a span, and since when the record is whole: read after them, so that it covers what was forgotten
+/// meanwhile. Visits must be read before.
+#[derive(Clone, Debug)]
+pub(super) struct Gaps {
+    pub(super) list: Vec<Gap>,
+    pub(super) kept_since: Option<Time>,
+}
+
+impl Gaps {
+    /// The runs without what is older than is kept: gaps of that time may be forgotten, so it does not count as observed.
+    pub(super) fn kept(&self, mut runs: Vec<Run>) -> Vec<Run> {
+        if let Some(kept) = self.kept_since {
+            runs.retain(|run| run.last.latest >= kept);
+            for run in &mut runs {
+                let first =
+                    Moment { earliest: run.first.earliest.max(kept), latest: run.first.latest.max(kept) };
+                *run = Run { first, ..*run };
+            }
+        }
+        runs
     }
 }
 
@@ -161,7 +170,7 @@ pub(super) fn gaps_of(
     channel: &ChannelName,
     from: Time,
     to: Time,
-) -> Result<Vec<Gap>, AskError> {
+) -> Result<Gaps, AskError> {
     let mut gaps: Vec<(ChannelName, Gap)> = Vec::new();
     loop {
         let after = gaps.last().map(|(channel, gap)| (gap.from, channel.clone()));
@@ -169,7 +178,8 @@ pub(super) fn gaps_of(
         let more = page.len() >= GAPS;
         gaps.extend(page);
         if !more {
-            return Ok(gaps.into_iter().map(|(_, gap)| gap).collect());
+            let list = gaps.into_iter().map(|(_, gap)| gap).collect();
+            return Ok(Gaps { list, kept_since: history.kept_since()? });
         }
     }
 }

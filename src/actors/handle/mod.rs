@@ -28,7 +28,7 @@ pub use self::merged::MAX_LOOKED_AT;
 pub use self::start::{Parts, Settings, StartError, start};
 pub use self::users::MAX_STATES;
 use super::clock::Clock;
-use super::live::Registry;
+use super::live::{Failed, Registry};
 use super::recorder::{Committed, HistoryHealth};
 use super::supervisor::{Stop, Supervisor};
 
@@ -160,6 +160,9 @@ pub struct ChannelNow {
     pub began: Time,
     /// Polls since adsum started, by outcome: `complete`, `truncated`, `count`, `stale` or a gap's reason. Without zeros.
     pub polls: Vec<(&'static str, u64)>,
+    /// How the last poll that failed did, if one has since adsum started; for a channel that is left to the discoveries, the
+    /// last discovery that failed.
+    pub last_failure: Option<Arc<Failed>>,
 }
 
 /// How much of a span was observed, 0 to 1.

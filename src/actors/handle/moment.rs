@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use super::AskError;
-use super::facts::{Facts, INSTANT, gaps_of};
+use super::facts::{Facts, Gaps, INSTANT, gaps_of};
 use crate::domain::answer::{Answer, Observed, Present, presence};
-use crate::domain::gap::Gap;
 use crate::domain::names::ChannelName;
 use crate::domain::occupancy::{self, Bounds, Run};
 use crate::domain::time::Time;
@@ -15,16 +14,17 @@ use crate::history::{History, Unlisted};
 /// A channel at a moment.
 pub(super) struct Then<'a> {
     at: Time,
-    /// `None` if it was never watched.
+    /// `None` if the channel is in no record.
     facts: Option<&'a Facts>,
     /// The gaps that touch the moment.
-    gaps: Vec<Gap>,
+    gaps: Gaps,
     /// The discoveries that did not list the channel around the moment, if it had no record then.
     unlisted: Option<(Run, Observed)>,
 }
 
 impl<'a> Then<'a> {
-    /// Reads it. Visits must be read before this: a gap that was found since covers what they do not know.
+    /// Reads it. Visits must be read before this: a gap that was found since covers what they do not know, and so does what
+    /// was forgotten since.
     pub(super) fn read(
         history: &dyn History,
         channel: &ChannelName,
@@ -41,13 +41,14 @@ impl<'a> Then<'a> {
 
     /// What the record says of a user whose visits to the channel that touch the moment are these.
     pub(super) fn answer(&self, visits: &[Visit]) -> Answer {
+        let kept = self.gaps.kept_since;
         match (&self.unlisted, self.facts) {
-            (Some((_, observed)), _) => presence(Some(observed), &[], &[], self.at),
+            (Some((_, observed)), _) => presence(Some(observed), &[], &[], kept, self.at),
             (None, Some(facts)) => {
                 let visits: Vec<_> = visits.iter().map(|visit| facts.up_to_date(visit.clone())).collect();
-                presence(Some(&facts.observed), &visits, &self.gaps, self.at)
+                presence(Some(&facts.observed), &visits, &self.gaps.list, kept, self.at)
             }
-            (None, None) => presence(None, &[], &[], self.at),
+            (None, None) => presence(None, &[], &[], kept, self.at),
         }
     }
 
@@ -60,10 +61,10 @@ impl<'a> Then<'a> {
     pub(super) fn occupancy(&self, history: &dyn History) -> Result<Option<Bounds>, AskError> {
         let (runs, gaps) = match (&self.unlisted, self.facts) {
             (Some((run, _)), _) => (vec![*run], [].as_slice()),
-            (None, Some(facts)) => (facts.kept(facts.runs(history, self.at, self.at)?), self.gaps.as_slice()),
+            (None, Some(facts)) => (facts.runs(history, self.at, self.at)?, self.gaps.list.as_slice()),
             (None, None) => return Ok(None),
         };
-        Ok(occupancy::at(&runs, gaps, self.at))
+        Ok(occupancy::at(&self.gaps.kept(runs), gaps, self.at))
     }
 
     /// A stay or absence shorter than this may have gone unseen; `None` where no step between observations is known.
@@ -82,7 +83,6 @@ fn unlisted(
     channel: &ChannelName,
     at: Time,
 ) -> Result<Option<(Run, Observed)>, AskError> {
-    let kept_since = history.kept_since()?;
     let found = history.unlisted(channel, at)?;
     Ok(found.filter(|found| found.goes_on || at <= found.run.last.earliest).map(
         |Unlisted { run, .. }| {
@@ -93,7 +93,6 @@ fn unlisted(
                 complete_since: Some(first.latest),
                 last,
                 last_complete: last,
-                kept_since,
             };
             (run, observed)
         },

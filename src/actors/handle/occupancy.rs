@@ -26,9 +26,9 @@ impl Adsum {
             let facts = super::events::known(history, Some(&channel), published)?;
             let facts = facts.ok_or_else(|| AskError::UnknownChannel(channel.clone()))?;
             let gaps = gaps_of(history, &channel, from, to)?;
-            let runs = facts.kept(facts.runs(history, from, to)?);
+            let runs = gaps.kept(facts.runs(history, from, to)?);
             let settled = facts.settled_until().unwrap_or(from);
-            let buckets = buckets(&runs, &gaps, settled, from, to, step);
+            let buckets = buckets(&runs, &gaps.list, settled, from, to, step);
             Ok(OccupancySeries { buckets, coverage: facts.coverage(&gaps, from, to) })
         })
         .await

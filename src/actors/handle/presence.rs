@@ -80,7 +80,6 @@ pub(super) fn as_of_last(channel: Option<&Channel>, user: &UserId, now: Time) ->
         complete_since: None,
         last: channel.last(),
         last_complete: channel.roster().complete(),
-        kept_since: None,
     });
     let visit = channel.and_then(|channel| visit_of(channel, user));
     let at = run.map_or(now, |run| run.last.latest);

@@ -16,12 +16,12 @@ use crate::actors::poller::PollerParts;
 use crate::actors::recorder::RecorderParts;
 use crate::actors::seat::Seat;
 use crate::actors::source::Source;
-use crate::actors::supervisor::loading::{each_open_gap, end_unwanted};
+use crate::actors::supervisor::loading::{each_open_gap, end_unwanted, left_behind};
 use crate::actors::supervisor::{Supervisor, SupervisorParts};
 use crate::actors::watchlist::Watchlist;
 use crate::domain::event::EventId;
 use crate::domain::gap::GapReason;
-use crate::domain::names::GroupName;
+use crate::domain::names::{GroupName, Pattern};
 use crate::domain::plan::Limits;
 use crate::domain::time::Time;
 use crate::domain::watch::{Policies, Target};
@@ -139,8 +139,8 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
 }
 
 /// Notices a crash, reads what the API had watched, takes up again what patterns had found, and ends the watches that
-/// nobody wants any more. Gives the newest of the record
-/// too, and the last event.
+/// nobody wants any more. Gives the newest of the record too,
+/// and the last event.
 fn recover(
     history: &dyn History,
     configured: Vec<Target>,
@@ -159,6 +159,10 @@ fn recover(
             watchlist.take_up(&channel);
         }
     })?;
+    let patterns: Vec<Pattern> = watchlist.patterns().cloned().collect();
+    for channel in left_behind(history, &patterns, now)? {
+        watchlist.take_up(&channel);
+    }
     // Which channels a group means is not known yet.
     if groups.is_empty() {
         end_unwanted(history, |channel| watchlist.wants(channel), now)?;

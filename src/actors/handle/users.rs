@@ -16,7 +16,7 @@ use crate::domain::channel::Channel;
 use crate::domain::names::{ChannelName, UserId};
 use crate::domain::time::Time;
 use crate::domain::visit::{Length, Visit};
-use crate::history::{History, VisitQuery};
+use crate::history::{History, HistoryError, VisitQuery};
 use crate::states::KnownState;
 
 /// A user's known states are listed for at most so many channels.
@@ -35,7 +35,7 @@ impl Adsum {
                 return Err(AskError::UnknownUser(user));
             }
             let query = VisitQuery { user: Some(user.clone()), limit: VISITS, ..VisitQuery::default() };
-            let mut lengths = Lengths::new(history, published, now)?;
+            let mut lengths = Lengths::new(history, published, now);
             let mut found = UserNow {
                 user: user.clone(),
                 here: Vec::new(),
@@ -86,18 +86,24 @@ impl Adsum {
         .await
     }
 
-    /// The last known states of a user, in order of channel name, at most [`MAX_STATES`].
+    /// The last known states of a user, in order of channel name, at most [`MAX_STATES`]. `present` only where the channel is
+    /// observed now and its last observation lists the user.
     ///
     /// # Errors
     /// [`AskError::UnknownUser`], [`AskError::History`].
     pub async fn user_state(&self, user: &UserId) -> Result<Vec<KnownState>, AskError> {
         let (states, user) = (std::sync::Arc::clone(&self.states), user.clone());
+        let (registry, now) = (self.registry.clone(), self.now());
         self.ask(move |history| {
             if !history.knows_user(&user)? {
                 return Err(AskError::UnknownUser(user));
             }
             let known = states.states_of(&user, None, MAX_STATES);
-            known.map_err(|error| crate::history::HistoryError::Unavailable(error.to_string()).into())
+            let mut known = known.map_err(|error| HistoryError::Unavailable(error.to_string()))?;
+            for known in &mut known {
+                known.present &= is_here(&registry, &known.channel, &user, now);
+            }
+            Ok(known)
         })
         .await
     }
@@ -133,6 +139,15 @@ fn channels_at(
         }
     }
     Ok(found)
+}
+
+/// Whether the channel is observed now, and its last observation lists the user.
+fn is_here(registry: &Registry, channel: &ChannelName, user: &UserId, now: Time) -> bool {
+    registry.get(channel).is_some_and(|live| {
+        let channel = live.channel.read();
+        let blind = channel.open_gap(now).is_some_and(|gap| !gap.users_only);
+        !blind && as_of_last(Some(&channel), user, now).answer.present == Present::Yes
+    })
 }
 
 /// The visits of a user that last, in order of channel name: of watched channels as published, of others as recorded.

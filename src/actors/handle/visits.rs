@@ -42,7 +42,7 @@ impl Adsum {
             if query.from.is_some_and(|from| from > to) {
                 return Ok(Page { items: Vec::new(), next: None, coverage });
             }
-            let mut lengths = Lengths::new(history, published, now)?;
+            let mut lengths = Lengths::new(history, published, now);
             if let Some(at_most) = merged {
                 let (items, next) = Merging::new(lengths, query, at_most).page()?;
                 return Ok(Page { items, next, coverage });
@@ -71,7 +71,6 @@ pub(super) struct Lengths<'a> {
     pub(super) history: &'a dyn History,
     pub(super) published: HashMap<ChannelName, Published>,
     pub(super) now: Time,
-    pub(super) kept_since: Option<Time>,
     pub(super) facts: HashMap<ChannelName, Option<Facts>>,
 }
 
@@ -80,8 +79,8 @@ impl<'a> Lengths<'a> {
         history: &'a dyn History,
         published: HashMap<ChannelName, Published>,
         now: Time,
-    ) -> Result<Self, AskError> {
-        Ok(Self { history, published, now, kept_since: history.kept_since()?, facts: HashMap::new() })
+    ) -> Self {
+        Self { history, published, now, facts: HashMap::new() }
     }
 
     /// The visit, up to where it is proven if it lasts.
@@ -103,6 +102,6 @@ impl<'a> Lengths<'a> {
         let from = visit.joined.not_before.unwrap_or(visit.joined.not_after);
         let to = visit.left.map_or(self.now, |left| left.not_after);
         let gaps = gaps_of(self.history, &visit.channel, from, to)?;
-        Ok(VisitItem { length: visit.length(&gaps, self.now, self.kept_since), visit, gaps })
+        Ok(VisitItem { length: visit.length(&gaps.list, self.now, gaps.kept_since), visit, gaps: gaps.list })
     }
 }

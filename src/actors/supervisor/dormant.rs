@@ -10,11 +10,10 @@ use futures_util::future::join_all;
 use super::Supervisor;
 use super::place::{Place, spawn_all};
 use super::stop::end;
-use crate::actors::live::Live;
+use crate::actors::live::{Failed, Live};
 use crate::actors::recorder::{RecordError, Recorder, record};
 use crate::actors::seat::Seat;
 use crate::domain::channel::Changes;
-use crate::domain::gap::GapReason;
 use crate::domain::names::ChannelName;
 use crate::domain::observation::Observation;
 use crate::domain::time::Moment;
@@ -48,14 +47,14 @@ impl Supervisor {
     }
 
     /// A discovery failed: that is why dormant channels are not observed. Their gaps are recorded as they open.
-    pub(super) fn blind_dormant(&mut self, reason: GapReason, ctx: &mut Context<Self>) {
+    pub(super) fn blind_dormant(&mut self, failed: &Arc<Failed>, ctx: &mut Context<Self>) {
         let now = self.clock().now();
         let mut gaps = Vec::new();
         for (name, place) in &self.channels {
             let (Place::Dormant { .. }, Some(live)) = (place, self.parts.registry.get(name)) else {
                 continue;
             };
-            live.channel.write().failed(reason);
+            live.failed(failed);
             let overdue = live.channel.read().overdue(now);
             if let Some(changes) = overdue {
                 gaps.push(record_gaps(self.recorder.clone(), live, changes));
@@ -133,7 +132,6 @@ impl Supervisor {
             return;
         }
         if let Err(RecordError::Conflict | RecordError::Lost) = result {
-            self.channels.insert(name.clone(), Place::Loading);
             self.parts.watchlist.take_up(name);
             self.load(vec![name.clone()], ctx);
         } else if self.parts.watchlist.wants(name) {

@@ -6,11 +6,11 @@ use tokio::task::JoinError;
 
 use crate::actors::clock::Clock;
 use crate::actors::live::Discovery;
-use crate::domain::channel::{Changes, Channel};
+use crate::domain::channel::Channel;
 use crate::domain::gap::{Gap, GapReason};
-use crate::domain::names::ChannelName;
+use crate::domain::names::{ChannelName, Pattern};
 use crate::domain::time::Time;
-use crate::history::{Entry, History, HistoryError};
+use crate::history::{Entry, History, HistoryError, VisitQuery};
 
 /// Gaps are read in pages of so many.
 const GAPS: usize = 1000;
@@ -95,6 +95,30 @@ pub(super) fn watched_before(history: &dyn History, now: Time) -> Result<Vec<Cha
     Ok(names)
 }
 
+/// The unwatched channels in which somebody is, for all that the record knows, and that a pattern matches: discoveries will
+/// not list them if they are empty by now, so they must be asked for by name until they are known to be.
+pub(in crate::actors) fn left_behind(
+    history: &dyn History,
+    patterns: &[Pattern],
+    now: Time,
+) -> Result<Vec<ChannelName>, HistoryError> {
+    let mut unwatched = Vec::new();
+    each_open_gap(history, now, |channel, gap| {
+        if gap.reason == GapReason::Unwatched && patterns.iter().any(|pattern| pattern.matches(&channel)) {
+            unwatched.push(channel);
+        }
+    })?;
+    let mut names = Vec::new();
+    for name in unwatched {
+        let query =
+            VisitQuery { channel: Some(name.clone()), open: Some(true), limit: 1, ..Default::default() };
+        if !history.visits(&query)?.is_empty() {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
 /// A channel that was watched when adsum ended, and is not meant any more, was stopped up to now and is unwatched from
 /// now on.
 pub(in crate::actors) fn end_unwanted(
@@ -102,12 +126,17 @@ pub(in crate::actors) fn end_unwanted(
     wanted: impl Fn(&ChannelName) -> bool,
     now: Time,
 ) -> Result<(), HistoryError> {
-    let mut entries = Vec::new();
+    let mut unwanted = Vec::new();
     each_open_gap(history, now, |channel, gap| {
         if gap.reason != GapReason::Unwatched && !wanted(&channel) {
-            let gaps = vec![gap.closed(now), Gap::open(now, GapReason::Unwatched)];
-            entries.push(Entry { channel, changes: Changes { gaps, ..Changes::default() } });
+            unwanted.push(channel);
         }
     })?;
+    let mut entries = Vec::with_capacity(unwanted.len());
+    for name in unwanted {
+        let Some(kept) = history.checkpoint(&name)? else { continue };
+        let changes = Channel::resume(name.clone(), Duration::MAX, kept, now).stop(now, GapReason::Unwatched);
+        entries.push(Entry { channel: name, changes });
+    }
     if entries.is_empty() { Ok(()) } else { history.commit(&entries).map(|_| ()) }
 }

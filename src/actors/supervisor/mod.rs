@@ -32,6 +32,7 @@ use super::scout::{Groups, Scout, ScoutParts};
 use super::seat::{Ended, Obituary, Seat};
 use super::watchlist::Watchlist;
 use crate::domain::names::{ChannelName, GroupName};
+use crate::domain::time::Moment;
 use crate::domain::watch::Policies;
 use crate::states::States;
 
@@ -98,6 +99,8 @@ pub struct Supervisor {
     stopping: bool,
     /// The last good discovery since adsum started.
     discovered: Option<Arc<Discovery>>,
+    /// When the last one was true that the history has noted.
+    noted: Option<Moment>,
     /// Who waits for channels that were being loaded when adsum was to stop.
     stopping_loads: RefCell<HashMap<ChannelName, oneshot::Sender<()>>>,
 }
@@ -120,6 +123,7 @@ impl Supervisor {
             stopping_loads: RefCell::default(),
             stopping: false,
             discovered: None,
+            noted: None,
             parts,
         }
     }
@@ -133,9 +137,10 @@ impl Supervisor {
     }
 
     /// Makes a child of this kind. A channel is loaded first.
-    fn start_child(&self, child: &Child, ctx: &mut Context<Self>) {
+    fn start_child(&mut self, child: &Child, ctx: &mut Context<Self>) {
         // Made only for a child that starts now: dropping one tells of a death.
-        let obituary = || self.obituary(child.clone());
+        let (whose, deaths) = (child.clone(), self.deaths.clone());
+        let obituary = || Obituary::new(whose, deaths);
         match child {
             Child::Recorder => {
                 self.recorder.put(Recorder::new(self.parts.recorder.clone(), obituary()).start());
@@ -172,7 +177,7 @@ impl Supervisor {
             if ended == Ended::AsTold {
                 return self.ended(name, ctx);
             }
-            self.channels.insert(name.clone(), Place::Loading);
+            self.channels.insert(name.clone(), Place::ToLoad);
         }
         if self.stopping {
             return;

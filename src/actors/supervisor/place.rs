@@ -13,7 +13,7 @@ use super::loading::{flatten, load};
 use super::stop::end;
 use super::{Child, Supervisor};
 use crate::actors::channel::ChannelActor;
-use crate::actors::live::{Counters, Live};
+use crate::actors::live::Live;
 use crate::actors::poller::Watch;
 use crate::domain::channel::Channel;
 use crate::domain::gap::GapReason;
@@ -25,6 +25,8 @@ const LOAD_AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// Where a channel stands.
 #[derive(Debug)]
 pub(super) enum Place {
+    /// Its record is to be read in a moment: its actor died, or it could not be read before.
+    ToLoad,
     /// Its record is being read.
     Loading,
     /// Its actor runs.
@@ -60,14 +62,16 @@ impl Supervisor {
         let (mut loading, mut woken) = (Vec::new(), Vec::new());
         for name in names {
             match self.channels.get(&name) {
-                None => {
-                    self.channels.insert(name.clone(), Place::Loading);
-                    loading.push(name);
-                }
+                None => loading.push(name),
                 Some(Place::Dormant { .. }) => woken.extend(self.wake(&name)),
                 // What is loaded or ends is looked at again when it has.
-                Some(Place::Loading | Place::Watched(_) | Place::Ending { .. } | Place::Recording { .. }) => {
-                }
+                Some(
+                    Place::ToLoad
+                    | Place::Loading
+                    | Place::Watched(_)
+                    | Place::Ending { .. }
+                    | Place::Recording { .. },
+                ) => {}
             }
         }
         self.poll(woken, ctx);
@@ -82,7 +86,8 @@ impl Supervisor {
                 Some(Place::Watched(actor)) => Some(actor.clone()),
                 Some(Place::Dormant { .. }) => self.wake(&name).map(|(_, actor)| actor),
                 // Nobody wants it: that is found out once it is loaded.
-                Some(Place::Loading | Place::Ending { .. } | Place::Recording { .. }) | None => None,
+                Some(Place::ToLoad | Place::Loading | Place::Ending { .. } | Place::Recording { .. })
+                | None => None,
             };
             if let Some(actor) = actor {
                 info!(channel = ?name, "no longer watched");
@@ -111,10 +116,11 @@ impl Supervisor {
     }
 
     /// Loads channels from the history, or begins them there.
-    pub(super) fn load(&self, names: Vec<ChannelName>, ctx: &mut Context<Self>) {
+    pub(super) fn load(&mut self, names: Vec<ChannelName>, ctx: &mut Context<Self>) {
         if names.is_empty() {
             return;
         }
+        self.channels.extend(names.iter().map(|name| (name.clone(), Place::Loading)));
         let history = Arc::clone(&self.parts.recorder.history);
         let (clock, discovered, loading) = (self.clock(), self.discovered.clone(), names.clone());
         let work = move || load(&*history, &clock, loading, discovered.as_deref());
@@ -129,7 +135,13 @@ impl Supervisor {
             if let Some((error, names)) = failed {
                 let channels = names.len();
                 warn!(error, channels, "channels cannot be loaded from the history; trying again");
-                ctx.run_later(LOAD_AGAIN_AFTER, move |supervisor, ctx| supervisor.load(names, ctx));
+                supervisor.channels.extend(names.iter().map(|name| (name.clone(), Place::ToLoad)));
+                ctx.run_later(LOAD_AGAIN_AFTER, move |supervisor, ctx| {
+                    // A stop has loaded them.
+                    if !supervisor.stopping {
+                        supervisor.load(names, ctx);
+                    }
+                });
             }
         }));
     }
@@ -161,15 +173,9 @@ impl Supervisor {
             channel.gap_after = policy.gap_after;
             if self.parts.registry.get(&name).is_some() {
                 // It takes the place of one that died, with what that had observed and not recorded.
-                channel.unrecorded();
+                channel.unrecorded(self.clock().now());
             }
-            let live = Arc::new(Live {
-                policy: policy.into(),
-                channel: channel.into(),
-                committing: false.into(),
-                polls: Counters::default(),
-                name: name.clone(),
-            });
+            let live = Arc::new(Live::new(channel, policy));
             self.parts.registry.publish(Arc::clone(&live));
             if self.rests(&live) {
                 self.channels.insert(name, Place::Dormant { since: Instant::now() });

@@ -54,7 +54,7 @@ impl Supervisor {
                 Some(stop.boxed_local())
             }
             // The history may have begun it by now: it is stopped when that is known.
-            Place::Loading => {
+            Place::ToLoad | Place::Loading => {
                 let (done, stopped) = oneshot::channel();
                 self.stopping_loads.borrow_mut().insert(name.clone(), done);
                 Some(async move { drop(stopped.await) }.boxed_local())
@@ -66,8 +66,11 @@ impl Supervisor {
 impl Handler<Stop> for Supervisor {
     type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, _: Stop, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: Stop, ctx: &mut Self::Context) -> Self::Result {
         self.stopping = true;
+        // What was to be loaded later is loaded now, so that its stop can be recorded.
+        let to_load = self.channels.iter().filter(|(_, place)| matches!(place, Place::ToLoad));
+        self.load(to_load.map(|(name, _)| name.clone()).collect(), ctx);
         let poller = self.poller.get();
         let ends: Vec<_> = self.channels.iter().filter_map(|(name, place)| self.stop(name, place)).collect();
         let states = Arc::clone(&self.parts.states);

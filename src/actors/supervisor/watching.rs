@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use actix::prelude::*;
 use tracing::{debug, warn};
 
 use super::Supervisor;
-use super::loading::{flatten, watched_before};
+use super::loading::{flatten, left_behind, watched_before};
 use super::place::Place;
-use crate::actors::live::Discovery;
+use crate::actors::channel::LookForGap;
+use crate::actors::live::{Discovery, Failed};
 use crate::actors::watchlist::Difference;
-use crate::domain::gap::GapReason;
 use crate::domain::names::{ChannelName, GroupName, Pattern};
 use crate::domain::time::Moment;
 use crate::domain::watch::{Policies, Target};
@@ -29,10 +30,7 @@ pub enum Found {
         channels: Vec<ChannelName>,
     },
     /// No answer.
-    Nothing {
-        /// Why.
-        reason: GapReason,
-    },
+    Nothing(Arc<Failed>),
     /// A group's channels.
     InGroup {
         /// Which group.
@@ -93,14 +91,14 @@ impl Supervisor {
         self.retire(difference.end, ctx);
         self.confirm_dormant(moment, &channels, ctx);
         let patterns: Vec<Pattern> = self.parts.watchlist.patterns().cloned().collect();
-        self.keep_discovery(moment, patterns.clone(), &channels, ctx);
+        self.note_discovery(moment, patterns.clone(), &channels, ctx);
         let discovery = Discovery { moment, channels: channels.into_iter().collect(), patterns };
         self.discovered = Some(Arc::new(discovery));
     }
 
-    /// Has the history note a discovery. If it cannot, the one before holds on: what that did not list had nobody in it
-    /// then, whatever this one lists.
-    fn keep_discovery(
+    /// Has the history note a discovery. It goes on from the one before only if that was noted: what is not noted may have
+    /// listed a channel of which nothing was recorded either.
+    fn note_discovery(
         &self,
         moment: Moment,
         patterns: Vec<Pattern>,
@@ -113,15 +111,16 @@ impl Supervisor {
             // More than can be watched: what has no record afterwards may have been listed.
             return;
         }
-        let discovery = history::Discovery { moment, patterns, listed, patience: self.patience() };
+        let last = self.discovered.as_ref().map(|discovery| discovery.moment);
+        let patience = if last == self.noted { self.patience() } else { Duration::ZERO };
+        let discovery = history::Discovery { moment, patterns, listed, patience };
         let history = Arc::clone(&self.parts.recorder.history);
         let work =
             async move { flatten(tokio::task::spawn_blocking(move || history.discovered(&discovery)).await) };
-        ctx.spawn(work.into_actor(self).map(|kept, _, _| {
-            if let Err(error) = kept {
-                // The recorder tells of a history that cannot be written.
-                debug!(error, "a discovery was not noted in the history");
-            }
+        ctx.spawn(work.into_actor(self).map(move |noted, supervisor, _| match noted {
+            Ok(()) => supervisor.noted = Some(moment),
+            // The recorder tells of a history that cannot be written.
+            Err(error) => debug!(error, "a discovery was not noted in the history"),
         }));
     }
 
@@ -156,6 +155,28 @@ impl Supervisor {
     }
 }
 
+impl Supervisor {
+    /// Takes up the channels that patterns mean again, as far as somebody was still there when their watch ended.
+    fn take_up_left_behind(&self, patterns: Vec<Pattern>, ctx: &mut Context<Self>) {
+        if patterns.is_empty() || self.stopping {
+            return;
+        }
+        let (history, now) = (Arc::clone(&self.parts.recorder.history), self.clock().now());
+        let work = move || left_behind(&*history, &patterns, now);
+        let work = async move { flatten(tokio::task::spawn_blocking(work).await) };
+        ctx.spawn(work.into_actor(self).map(|found, supervisor, ctx| match found {
+            Ok(_) if supervisor.stopping => {}
+            Ok(mut names) => {
+                names.retain(|name| supervisor.parts.watchlist.take_up(name));
+                supervisor.want(names, ctx);
+            }
+            Err(error) => {
+                warn!(error, "what a pattern meant before is not looked at; the next start tries again")
+            }
+        }));
+    }
+}
+
 impl Handler<Found> for Supervisor {
     type Result = ();
 
@@ -164,7 +185,7 @@ impl Handler<Found> for Supervisor {
             return;
         }
         match found {
-            Found::Nothing { reason } => self.blind_dormant(reason, ctx),
+            Found::Nothing(failed) => self.blind_dormant(&failed, ctx),
             Found::Everywhere { moment, channels } => self.discovered(moment, channels, ctx),
             Found::InGroup { group, channels } => self.listed(&group, &channels, ctx),
         }
@@ -176,7 +197,12 @@ impl Handler<Retarget> for Supervisor {
 
     fn handle(&mut self, retarget: Retarget, ctx: &mut Self::Context) {
         let difference = match retarget {
-            Retarget::Add(target) => self.parts.watchlist.add(&target),
+            Retarget::Add(target) => {
+                if let Target::Pattern(pattern) = &target {
+                    self.take_up_left_behind(vec![pattern.clone()], ctx);
+                }
+                self.parts.watchlist.add(&target)
+            }
             Retarget::Remove(target) => self.parts.watchlist.remove(&target),
         };
         self.follow(difference, ctx);
@@ -189,6 +215,7 @@ impl Handler<Reconfigure> for Supervisor {
     fn handle(&mut self, new: Reconfigure, ctx: &mut Self::Context) {
         self.parts.policies = new.policies;
         let difference = self.parts.watchlist.configure(new.targets, &new.groups);
+        self.take_up_left_behind(self.parts.watchlist.patterns().cloned().collect(), ctx);
         let waited = !self.unlisted.is_empty();
         self.unlisted.retain(|group| new.groups.contains(group));
         *self.parts.groups.write() = new.groups;
@@ -204,6 +231,8 @@ impl Handler<Reconfigure> for Supervisor {
             if *live.policy.read() != policy {
                 *live.policy.write() = policy;
                 live.channel.write().gap_after = policy.gap_after;
+                // One that is gone reads it when it starts again.
+                actor.do_send(LookForGap);
                 changed.push((live, actor.clone()));
             }
         }

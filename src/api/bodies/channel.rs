@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::gap::GapBody;
+use super::gap::{GapBody, Reason};
 use super::span::{Instant, seconds};
 use super::words;
 use crate::actors::handle::ChannelNow;
+use crate::actors::live::Failed;
 use crate::domain::channel::Status as Domain;
 use crate::domain::time::Time;
 
@@ -81,6 +82,28 @@ pub struct ChannelDetailBody {
     /// Polls since adsum started, by outcome: `complete`, `truncated`, `count`, `stale` or a gap's reason. What never
     /// happened is left out.
     pub polls: BTreeMap<String, u64>,
+    /// How the last poll that failed did, good ones since or not; null if none has since adsum started. Where the channel is
+    /// left to the discoveries, the last of those that failed.
+    #[schema(required = true)]
+    pub last_failure: Option<FailureBody>,
+}
+
+/// How a poll failed.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Failure)]
+pub struct FailureBody {
+    /// When that was known.
+    pub at: Instant,
+    /// In one word, as for gaps.
+    pub reason: Reason,
+    /// In one sentence, cut where it is long. It may hold text of the service's.
+    pub because: String,
+}
+
+impl From<&Failed> for FailureBody {
+    fn from(failed: &Failed) -> Self {
+        Self { at: failed.at.into(), reason: failed.reason.into(), because: failed.because.clone() }
+    }
 }
 
 impl ChannelDetailBody {
@@ -90,6 +113,7 @@ impl ChannelDetailBody {
             began: channel.began.into(),
             gap: channel.gap.map(Into::into),
             polls: channel.polls.iter().map(|(outcome, count)| ((*outcome).to_owned(), *count)).collect(),
+            last_failure: channel.last_failure.as_deref().map(Into::into),
         }
     }
 }

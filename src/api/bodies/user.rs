@@ -128,7 +128,8 @@ pub struct KnownStateBody {
     pub state: Option<Value>,
     /// When it was seen.
     pub observed_at: Instant,
-    /// Whether the user is still there.
+    /// Whether the user is there: the channel is observed now, and its last observation lists the user. `false` says no more
+    /// than that this is not so; ask `/v1/presence` for what is known.
     pub present: bool,
 }
 
