@@ -92,6 +92,8 @@ pub struct Supervisor {
     deaths: mpsc::UnboundedSender<(Child, Ended)>,
     heard: Option<mpsc::UnboundedReceiver<(Child, Ended)>>,
     died: VecDeque<Instant>,
+    /// Channels whose actor died: what it was told last may not be recorded.
+    unsure: HashSet<ChannelName>,
     /// Groups that were not listed yet since adsum started.
     unlisted: HashSet<GroupName>,
     stopping: bool,
@@ -112,6 +114,7 @@ impl Supervisor {
             deaths,
             heard: Some(heard),
             died: VecDeque::new(),
+            unsure: HashSet::new(),
             unlisted,
             stopping_loads: RefCell::default(),
             stopping: false,
@@ -168,6 +171,7 @@ impl Supervisor {
                 return self.ended(name, ctx);
             }
             self.channels.insert(name.clone(), Place::Loading);
+            self.unsure.insert(name.clone());
         }
         if self.stopping {
             return;

@@ -242,6 +242,9 @@ impl Supervisor {
         for (name, mut channel) in channels {
             let policy = self.parts.policies.of(&name);
             channel.gap_after = policy.gap_after;
+            if self.unsure.remove(&name) {
+                channel.unrecorded();
+            }
             let live = Arc::new(Live {
                 policy: policy.into(),
                 channel: channel.into(),
