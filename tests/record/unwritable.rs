@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::crowd::{Crowd, seed};
 use crate::judge::Judge;
+use crate::lives::delete_in_use;
 use crate::process::{PATIENCE, Process, Settings, start_limited_daemon, start_origin};
 use crate::proxy::Proxy;
 use crate::record::{Api, Event, Gap, Visit, until};
@@ -83,7 +84,7 @@ async fn a_folder_that_was_deleted_is_told_and_nothing_is_shown_that_would_be_go
     let mut world = World::new().await;
     let before: Vec<Event> = world.api.events().await;
     assert!(!before.is_empty());
-    fs::remove_dir_all(world.data()).unwrap();
+    delete_in_use(&world.data());
     let said = world.says_why().await;
     assert!(said.contains("deleted") && said.contains("history.db"), "{said}");
     let shown = world.api.events().await.len();
