@@ -91,8 +91,14 @@ async fn nothing_false_is_recorded_while_the_origin_misbehaves() {
     api.settled(SignedDuration::ZERO).await;
     let tally = crowd.tally.lock().unwrap().clone();
     let exempt = crowd.spoilt.lock().unwrap().clone();
-    let judge =
-        Judge { tally: &tally, polls: &proxy.polls, cache: SignedDuration::ZERO, seen_by: None, exempt };
+    let judge = Judge {
+        whole: false,
+        tally: &tally,
+        polls: &proxy.polls,
+        cache: SignedDuration::ZERO,
+        seen_by: None,
+        exempt,
+    };
     let visits: Vec<Visit> = api.all("/v1/visits").await;
     let events = api.events().await;
     let (_, wrong) = judge.judge(&events, &visits);

@@ -275,6 +275,7 @@ impl World {
         let visits: Vec<Visit> = self.api.all("/v1/visits").await;
         let tally = self.crowd.tally.lock().unwrap().clone();
         let judge = Judge {
+            whole: true,
             tally: &tally,
             polls: &self.proxy.polls,
             cache: SignedDuration::ZERO,
