@@ -10,6 +10,7 @@ pub mod clock;
 pub mod handle;
 pub mod keeper;
 pub mod live;
+mod marks;
 pub mod pace;
 pub mod poller;
 pub mod recorder;

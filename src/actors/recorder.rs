@@ -13,11 +13,12 @@ use tracing::{debug, info, warn};
 use super::clock::Clock;
 use super::keeper::{CatchUp, Keeper};
 use super::live::Registry;
+use super::marks::mark_of;
 use super::seat::{Obituary, Seat};
 use super::supervisor::Child;
 use crate::domain::event::{EventId, Recorded};
-use crate::domain::time::{Moment, Time};
-use crate::history::{Entry, EventQuery, History, HistoryError, MAX_COMMIT_EVENTS, Mark};
+use crate::domain::time::Time;
+use crate::history::{Entry, EventQuery, History, HistoryError, MAX_COMMIT_EVENTS};
 use crate::telemetry::metrics;
 
 /// How often what has expired is looked for.
@@ -28,10 +29,6 @@ const EXPIRE_ROWS: usize = 1_000;
 
 /// Between two such transactions, so that a commit that waits has its turn.
 const EXPIRE_PAUSE: Duration = Duration::from_millis(50);
-
-/// So many of the channels whose last observation is oldest are named in a mark, or this share of all; the others' is
-/// proven by its floor.
-const NAMED_IN_MARK: (usize, usize) = (1_000, 100);
 
 /// Committed events, in order of id. A slow listener misses some and reads on from the history.
 pub type Committed = broadcast::Sender<Arc<[Recorded]>>;
@@ -358,29 +355,6 @@ fn with_untold(
     }
     all.extend(events);
     Ok(all)
-}
-
-/// What is proven of the channels that are observed now. The floor is chosen so that only few must be named.
-fn mark_of(registry: &Registry) -> Option<Mark> {
-    let mut widest = Duration::ZERO;
-    let (mut observed, mut others) = (Vec::new(), Vec::new());
-    for live in registry.all() {
-        let channel = live.channel.read();
-        if let Some(run) = channel.run().filter(|_| !channel.in_gap()) {
-            widest = widest.max(run.widest);
-            observed.push((live.name.clone(), run.last));
-        } else if live.committing.load(Ordering::Relaxed) {
-            // It is about to be observed, at a time that this mark may be later than.
-            others.push((live.name.clone(), None));
-        }
-    }
-    observed.sort_unstable_by_key(|(_, last)| last.earliest);
-    let (least, share) = NAMED_IN_MARK;
-    let named = (observed.len() / share).max(least).min(observed.len().checked_sub(1)?);
-    let unnamed = observed.get(named..)?.iter().map(|(_, last)| last.latest);
-    let floor = Moment { earliest: observed.get(named)?.1.earliest, latest: unnamed.max()? };
-    others.extend(observed.into_iter().take(named).map(|(channel, last)| (channel, Some(last))));
-    Some(Mark { floor, others, widest })
 }
 
 impl Actor for Recorder {

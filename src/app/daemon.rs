@@ -14,8 +14,8 @@ use crate::actors::clock::{Clock, wall_time};
 use crate::actors::handle::{self, Adsum, Parts};
 use crate::api::{Api, ApiHandle, ApiSettings};
 use crate::config::{Config, Findings};
-use crate::history::History;
 use crate::history::sqlite::Sqlite;
+use crate::history::{History, HistoryError};
 use crate::pubnub::Client;
 use crate::states::States;
 
@@ -164,7 +164,12 @@ impl Daemon {
 async fn open(config: &Config) -> anyhow::Result<(Arc<dyn History>, Arc<States>)> {
     let (history, states) = (config.history.path.clone(), config.state.path.clone());
     tokio::task::spawn_blocking(move || {
-        let history: Arc<dyn History> = Arc::new(Sqlite::open(&history)?);
+        let opened = Sqlite::open(&history).map_err(|error| match error {
+            // The only one that does not name the file itself.
+            HistoryError::TooNew { .. } => anyhow::Error::new(error).context(history.display().to_string()),
+            error => error.into(),
+        });
+        let history: Arc<dyn History> = Arc::new(opened?);
         let (states, _rebuilt) = States::open_or_rebuild(&states)?;
         Ok((history, Arc::new(states)))
     })

@@ -32,7 +32,8 @@ pub fn start_logs(verbosity: Verbosity) -> Result<(), LogFilterError> {
     let default = match verbosity {
         Verbosity::Warn => "warn",
         // Servers start without a word: adsum says itself what it serves.
-        Verbosity::Info => "info,actix_server=warn",
+        // What actix-http calls errors is connections that break off, as the faults of the origin make them do.
+        Verbosity::Info => "info,actix_server=warn,actix_http=off",
     };
     let text = std::env::var(VARIABLE).ok().filter(|text| !text.is_empty());
     let filter = EnvFilter::try_new(text.as_deref().unwrap_or(default))

@@ -19,6 +19,8 @@ pub(crate) struct Judge<'a> {
     pub(crate) cache: SignedDuration,
     /// A stay, or a state, seen by this many polls must be recorded; `None`: nothing must (the daemon was killed).
     pub(crate) seen_by: Option<usize>,
+    /// Every list that the daemon got had everybody in it: then events tell of everybody who is counted.
+    pub(crate) whole: bool,
     /// Places of which the truth is not known well enough.
     pub(crate) exempt: BTreeSet<Place>,
 }
@@ -42,6 +44,9 @@ impl Judge<'_> {
     pub(crate) fn judge(&self, events: &[Event], visits: &[Visit]) -> (Verdict, Vec<String>) {
         let mut wrong = Vec::new();
         let mut recorded = consistent(events, visits, &mut wrong);
+        if self.whole {
+            counted(events, &mut wrong);
+        }
         let mut verdict = Verdict::new();
         let places: BTreeSet<_> = recorded.keys().chain(self.tally.stays.keys()).cloned().collect();
         for place in places.difference(&self.exempt) {
@@ -236,7 +241,6 @@ pub(crate) fn consistent(
         wrong.push(format!("ids do not increase: {pair:?}"));
     }
     let mut recorded: BTreeMap<Place, Vec<Recorded>> = BTreeMap::new();
-    counted(events, wrong);
     for event in events {
         let stays = recorded.entry((event.channel.clone(), event.user.clone())).or_default();
         let first = stays.is_empty();

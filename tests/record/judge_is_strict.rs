@@ -82,6 +82,7 @@ fn visits(events: &[Event]) -> Vec<Visit> {
 fn complaints(events: &[Event], visits: &[Visit]) -> Vec<String> {
     let (tally, polls) = truth();
     let judge = Judge {
+        whole: true,
         tally: &tally,
         polls: &polls,
         cache: SignedDuration::ZERO,
@@ -145,6 +146,7 @@ fn what_nobody_could_see_need_not_be_recorded() {
     tally.joined(&place, truly(10.2));
     tally.left(&place, truly(10.5));
     let judge = Judge {
+        whole: true,
         tally: &tally,
         polls: &polls,
         cache: SignedDuration::ZERO,

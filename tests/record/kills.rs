@@ -148,6 +148,7 @@ impl Told {
 async fn is_true(crowd: &Crowd, proxy: &Proxy, api: &Api, events: &[Event]) {
     let tally = crowd.tally.lock().unwrap().clone();
     let judge = Judge {
+        whole: true,
         tally: &tally,
         polls: &proxy.polls,
         cache: SignedDuration::ZERO,

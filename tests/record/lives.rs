@@ -144,6 +144,14 @@ impl Lives {
     }
 }
 
+/// Deletes a folder that a daemon is writing to: it may make another file meanwhile.
+pub(crate) fn delete_in_use(folder: &Path) {
+    let deadline = Instant::now() + PATIENCE;
+    while std::fs::remove_dir_all(folder).is_err() && folder.exists() {
+        assert!(Instant::now() < deadline, "{} cannot be deleted", folder.display());
+    }
+}
+
 /// Waits until something in a folder whose path begins so is not as it was before.
 fn wait_for_write(folder: &Path, path: &str, before: &[Written]) {
     let deadline = Instant::now() + NOTHING_WRITTEN;

@@ -11,6 +11,7 @@ mod judge;
 mod judge_is_strict;
 mod kills;
 mod lives;
+mod misbehaving;
 mod process;
 mod proxy;
 mod record;

@@ -65,6 +65,7 @@ async fn recorded(runner: &str, script: &[&str], watched: &[&str]) {
     assert!(Wire::new(&origin).here().await.is_empty());
 
     let judge = Judge {
+        whole: true,
         tally: &tally,
         polls: &proxy.polls,
         cache: SignedDuration::ZERO,

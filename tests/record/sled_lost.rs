@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::crowd::seed;
+use crate::lives::delete_in_use;
 use crate::process::{PATIENCE, Process, Settings, start_daemon, start_origin};
 use crate::record::{Api, Event, until};
 use crate::truth::occupants;
@@ -81,6 +82,8 @@ async fn states_are_made_anew_whatever_happened_to_their_folder() {
     ]);
     for (round, damage) in rounds.enumerate() {
         let (daemon, api) = world.start().await;
+        // Who leaves before the first look was never there.
+        api.settled(SignedDuration::ZERO).await;
         world.changes(round).await;
         world.states_are_right(&api).await;
         // Each flush of sled's own may be the last.
@@ -133,7 +136,7 @@ async fn states_are_right_after_their_folder_was_deleted_while_they_were_kept() 
     let world = World::new().await;
     let (daemon, api) = world.start().await;
     world.states_are_right(&api).await;
-    fs::remove_dir_all(world.sled()).unwrap();
+    delete_in_use(&world.sled());
     world.changes(1).await;
     world.states_are_right(&api).await;
     daemon.kill();

@@ -90,7 +90,8 @@ async fn act(interval_text: &'static str, cache_text: &'static str, interval: Du
     let exempt = crowd.spoilt.lock().unwrap().clone();
     eprintln!("exempt, for the machine stood still: {exempt:?}");
     assert!(exempt.len() <= 2, "the machine stands still too often to tell the truth");
-    let judge = Judge { tally: &run.tally, polls: &run.proxy.polls, cache, seen_by: Some(1), exempt };
+    let judge =
+        Judge { whole: true, tally: &run.tally, polls: &run.proxy.polls, cache, seen_by: Some(1), exempt };
     let visits: Vec<Visit> = run.api.all("/v1/visits").await;
     let (verdict, wrong) = judge.judge(&run.api.events().await, &visits);
     assert!(wrong.is_empty(), "{} things are wrong:\n{}", wrong.len(), wrong.join("\n"));

@@ -86,8 +86,8 @@ impl Sqlite {
     }
 
     fn write_here<T>(&self, work: impl FnOnce(&Transaction<'_>, &mut Users) -> Result<T>) -> Result<T> {
-        self.place.is_unchanged()?;
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.place.is_unchanged()?;
         let Writer { connection, users } = &mut *writer;
         if !connection.is_autocommit() {
             // A roll-back failed, or a panic came before it.
