@@ -13,6 +13,7 @@ mod expiry;
 mod given;
 mod lists;
 mod marks;
+mod migrations;
 mod record;
 mod sqlite;
 mod world;
