@@ -328,9 +328,10 @@ impl Channel {
         if seen.grade() == Grade::Complete {
             self.complete = Some(seen.moment);
         }
-        self.trouble = None;
-        self.patience = None;
+        // It may be that what was not recorded is later.
         self.unrecorded = self.unrecorded.filter(|at| seen.moment.latest <= *at);
+        self.trouble = self.unrecorded.map(|_| GapReason::HistoryUnavailable);
+        self.patience = None;
     }
 
     fn patience(&self) -> Duration {

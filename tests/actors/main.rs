@@ -9,6 +9,7 @@ mod merging;
 mod promises;
 mod regressions;
 mod stage;
+mod unrecorded;
 mod watches;
 mod world;
 

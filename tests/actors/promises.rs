@@ -9,7 +9,7 @@ use adsum::domain::plan::Failure;
 use adsum::domain::watch::Target;
 use adsum::history::EventQuery;
 
-use crate::stage::{Between, Stage, listing};
+use crate::stage::{Stage, listing, time};
 use crate::watching;
 use crate::world::{channel, settings, trouble, user};
 
@@ -68,7 +68,7 @@ async fn after_a_crash_an_older_cached_answer_is_not_compared_with_what_a_mark_p
         .await;
     second.pass(20.0).await;
     let events = second.history.events(&EventQuery { limit: 10, ..EventQuery::default() }).unwrap();
-    let left = second.time(11.0);
+    let left = time(11.0);
     for event in events.iter().filter(|event| event.kind.as_str() == "leave") {
         assert!(event.window.contains(left), "she left at {left}: {event:?}");
     }
@@ -132,14 +132,13 @@ async fn what_expires_while_a_question_is_answered_is_not_answered_with_no() {
     let how = settings(&["lobby"]);
     let stage = Stage::start(how, move |at, request| Ok(vec![listing(request, "lobby", &truth(at))])).await;
     stage.pass(200.0).await;
-    let at = stage.time(50.0);
+    let at = time(50.0);
     let (lobby, ada) = (channel("lobby"), user("ada"));
     let ask = || stage.adsum.presence(&lobby, &ada, Some(at));
     assert_eq!(ask().await.unwrap().answer.present, Present::Yes);
     // What the recorder does every hour, between two of the question's reads.
-    let keep = stage.time(150.0);
-    *stage.between.lock() =
-        Some(Between::BeforeVisits(Box::new(move |history| while history.expire(keep, 1000).unwrap() {})));
+    let keep = time(150.0);
+    *stage.before_visits.lock() = Some(Box::new(move |history| while history.expire(keep, 1000).unwrap() {}));
     let answer = ask().await.unwrap().answer;
     assert_ne!(answer.present, Present::No, "{answer:?}");
 }
@@ -152,7 +151,7 @@ async fn a_channel_that_was_forgotten_was_not_never_watched() {
     let lobby = Target::new("lobby").unwrap();
     stage.adsum.watch(lobby.clone()).await.unwrap();
     stage.pass(60.0).await;
-    let at = stage.time(30.0);
+    let at = time(30.0);
     assert!(stage.adsum.unwatch(&lobby).await.unwrap());
     stage.pass(4.0 * 3600.0).await;
     assert!(stage.history.channel(&channel("lobby")).unwrap().is_none(), "it was forgotten");
@@ -233,8 +232,8 @@ async fn who_was_there_at_a_moment_that_has_expired_is_not_said_to_be_observed()
     let how = settings(&["lobby"]);
     let stage = Stage::start(how, move |at, request| Ok(vec![listing(request, "lobby", &truth(at))])).await;
     stage.pass(300.0).await;
-    while stage.history.expire(stage.time(200.0), 1000).unwrap() {}
-    let at = stage.time(50.0);
+    while stage.history.expire(time(200.0), 1000).unwrap() {}
+    let at = time(50.0);
     let room = stage.adsum.occupants(&channel("lobby"), Some(at), None, 10).await.unwrap();
     assert!(!room.observed, "ada was there, and is forgotten: {room:?}");
 }
@@ -250,13 +249,13 @@ async fn a_gap_that_is_forgotten_before_the_runs_around_it_does_not_become_obser
     })
     .await;
     stage.pass(400.0).await;
-    let (from, to) = (stage.time(30.0), stage.time(60.0));
+    let (from, to) = (time(30.0), time(60.0));
     let room = lobby();
     let series = || stage.adsum.occupancy(&room, from, to, Duration::from_secs(30));
     let observed = series().await.unwrap().buckets[0].observed;
     assert!(observed.abs() < f64::EPSILON, "in the gap: {observed}");
     // One row at a time, as if there were many: between two of them anybody may ask.
-    while stage.history.expire(stage.time(300.0), 1).unwrap() {
+    while stage.history.expire(time(300.0), 1).unwrap() {
         let bucket = series().await.unwrap().buckets[0];
         assert!(bucket.observed.abs() < f64::EPSILON, "in the gap, half forgotten: {bucket:?}");
     }
@@ -308,6 +307,63 @@ async fn a_stop_just_after_a_channel_died_comes_to_an_end() {
     world.pass(0.05).await;
     let stopped = tokio::time::timeout(Duration::from_secs(60), world.adsum.stop()).await;
     assert!(stopped.is_ok(), "a minute later it has not stopped");
+}
+
+#[actix::test]
+async fn a_stop_does_not_wait_for_channels_that_are_to_be_loaded_later_and_records_that_they_are_stopped() {
+    let world = watching(&["room.*"]).await;
+    world.source.join("room.1", "ada");
+    world.faults.unavailable.store(true, Ordering::SeqCst);
+    // Discovered, and not begun: that is to be tried again in a few seconds.
+    world.pass(24.5).await;
+    assert!(world.history.channel(&channel("room.1")).unwrap().is_none());
+    world.faults.unavailable.store(false, Ordering::SeqCst);
+    let stopped = tokio::time::timeout(Duration::from_secs(1), world.adsum.stop()).await;
+    assert!(stopped.is_ok(), "a second later it has not stopped");
+    let gaps = world.history.gaps(Some(&channel("room.1")), (None, None), None, 10).unwrap();
+    let reasons: Vec<_> = gaps.iter().map(|(_, gap)| gap.reason).collect();
+    assert_eq!(reasons, [GapReason::Stopped]);
+}
+
+#[actix::test]
+async fn a_pattern_that_the_configuration_names_again_after_a_restart_loses_no_leave() {
+    let mut world = watching(&["room.*"]).await;
+    world.source.join("room.1", "ada");
+    world.pass(45.0).await;
+    world.settings = settings(&[]);
+    let mut world = world.restart(Duration::from_secs(10)).await;
+    world.pass(12.0).await;
+    world.source.leave("room.1", "ada");
+    world.settings = settings(&["room.*"]);
+    let world = world.restart(Duration::from_secs(10)).await;
+    world.pass(60.0).await;
+    assert_eq!(world.events().await, ["join ada", "leave ada"]);
+}
+
+#[actix::test]
+async fn a_channel_tells_how_its_last_poll_that_failed_did_and_a_dormant_one_its_last_discovery() {
+    let world = watching(&["lobby", "room.*"]).await;
+    world.source.join("room.1", "ada");
+    world.pass(45.0).await;
+    world.source.leave("room.1", "ada");
+    world.pass(70.0).await;
+    let failure = || async {
+        let told = |name| world.adsum.channel(name);
+        let (lobby, room) = (channel("lobby"), channel("room.1"));
+        (told(&lobby).await.unwrap().last_failure, told(&room).await.unwrap().last_failure)
+    };
+    assert_eq!(failure().await, (None, None));
+    world
+        .source
+        .change(|s| s.trouble = Some(trouble(GapReason::Timeout, Failure::Service { retry_after: None })));
+    world.pass(120.0).await;
+    world.source.change(|s| s.trouble = None);
+    world.pass(120.0).await;
+    let (lobby, room) = failure().await;
+    let (lobby, room) = (lobby.unwrap(), room.unwrap());
+    assert_eq!((lobby.reason, room.reason), (GapReason::Timeout, GapReason::Timeout));
+    assert!(lobby.because.starts_with("as the test wants it") && room.because == "as the test wants it");
+    assert!(world.adsum.now().since(lobby.at) >= Duration::from_secs(60), "{lobby:?}");
 }
 
 #[actix::test]

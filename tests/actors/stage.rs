@@ -62,15 +62,18 @@ pub(crate) fn listing(request: &HereNow, channel: &str, users: &[&str]) -> Listi
     }
 }
 
-/// What happens to the history once, between two reads of a question.
-pub(crate) enum Between {
-    BeforeVisits(Box<dyn FnOnce(&dyn History) + Send>),
+/// What happens to the history once, before the visits of a question are read.
+pub(crate) type Happening = Box<dyn FnOnce(&dyn History) + Send>;
+
+/// So many seconds after the start.
+pub(crate) fn time(seconds: f64) -> Time {
+    START.plus(Duration::from_secs_f64(seconds))
 }
 
 pub(crate) struct Stage {
     pub(crate) adsum: Adsum,
     pub(crate) history: Arc<dyn History>,
-    pub(crate) between: Arc<Mutex<Option<Between>>>,
+    pub(crate) before_visits: Arc<Mutex<Option<Happening>>>,
     source: Arc<Script>,
     folder: TempDir,
 }
@@ -87,9 +90,10 @@ impl Stage {
 
     async fn open(settings: Settings, answer: Box<Answer>, folder: TempDir, since: Instant) -> Self {
         let source = Arc::new(Script { answer, start: since, requests: AtomicUsize::new(0) });
-        let between = Arc::default();
+        let before_visits = Arc::default();
         let inner = Sqlite::open(&folder.path().join("history.db")).unwrap();
-        let history: Arc<dyn History> = Arc::new(Watched { inner, between: Arc::clone(&between) });
+        let history: Arc<dyn History> =
+            Arc::new(Watched { inner, before_visits: Arc::clone(&before_visits) });
         let states = tempfile::tempdir_in(folder.path()).unwrap().keep();
         let parts = Parts {
             source: Arc::clone(&source) as Arc<dyn Source>,
@@ -98,17 +102,12 @@ impl Stage {
             clock: Clock::starting_at(START.plus(since.elapsed())),
         };
         let adsum = start(settings, parts).await.unwrap();
-        Self { adsum, history, between, source, folder }
+        Self { adsum, history, before_visits, source, folder }
     }
 
     /// Lets virtual time pass.
     pub(crate) async fn pass(&self, seconds: f64) {
         tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
-    }
-
-    /// So many seconds after the start.
-    pub(crate) fn time(&self, seconds: f64) -> Time {
-        START.plus(Duration::from_secs_f64(seconds))
     }
 
     pub(crate) fn requests(&self) -> usize {
@@ -135,7 +134,7 @@ impl Stage {
 /// A history in which something may happen between two reads.
 struct Watched {
     inner: Sqlite,
-    between: Arc<Mutex<Option<Between>>>,
+    before_visits: Arc<Mutex<Option<Happening>>>,
 }
 
 macro_rules! pass {
@@ -150,7 +149,7 @@ impl History for Watched {
     }
 
     fn visits(&self, query: &VisitQuery) -> Result<Vec<Visit>> {
-        if let Some(Between::BeforeVisits(happen)) = self.between.lock().take() {
+        if let Some(happen) = self.before_visits.lock().take() {
             happen(&self.inner);
         }
         self.inner.visits(query)

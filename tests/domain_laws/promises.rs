@@ -30,16 +30,12 @@ fn seen(at: i64, users: &[&str]) -> Observation {
 
 fn observe(channel: &mut Channel, at: i64, users: &[&str]) -> Vec<Gap> {
     let seen = seen(at, users);
-    match channel.observe(&seen).unwrap() {
-        Some(changes) => {
-            channel.apply(&seen, &changes);
-            changes.gaps
-        }
-        None => {
-            channel.confirm(&seen);
-            Vec::new()
-        }
+    if let Some(changes) = channel.observe(&seen).unwrap() {
+        channel.apply(&seen, &changes);
+        return changes.gaps;
     }
+    channel.confirm(&seen);
+    Vec::new()
 }
 
 #[test]

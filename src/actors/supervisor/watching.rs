@@ -9,8 +9,8 @@ use tracing::{debug, warn};
 
 use super::Supervisor;
 use super::loading::{flatten, left_behind, watched_before};
-use super::place::Place;
-use crate::actors::channel::LookForGap;
+use super::place::{Place, spawn_all};
+use crate::actors::channel::{ChannelActor, LookForGap};
 use crate::actors::live::{Discovery, Failed};
 use crate::actors::watchlist::Difference;
 use crate::domain::names::{ChannelName, GroupName, Pattern};
@@ -171,7 +171,7 @@ impl Supervisor {
                 supervisor.want(names, ctx);
             }
             Err(error) => {
-                warn!(error, "what a pattern meant before is not looked at; the next start tries again")
+                warn!(error, "what a pattern meant before is not looked at; the next start tries again");
             }
         }));
     }
@@ -223,7 +223,7 @@ impl Handler<Reconfigure> for Supervisor {
         if waited && self.unlisted.is_empty() {
             self.end_unwanted(ctx);
         }
-        let mut changed = Vec::new();
+        let (mut changed, mut looks) = (Vec::new(), Vec::new());
         for (name, place) in &self.channels {
             let Place::Watched(actor) = place else { continue };
             let Some(live) = self.parts.registry.get(name) else { continue };
@@ -231,11 +231,11 @@ impl Handler<Reconfigure> for Supervisor {
             if *live.policy.read() != policy {
                 *live.policy.write() = policy;
                 live.channel.write().gap_after = policy.gap_after;
-                // One that is gone reads it when it starts again.
-                actor.do_send(LookForGap);
+                looks.push(look_for_gap(actor.clone()));
                 changed.push((live, actor.clone()));
             }
         }
+        spawn_all(looks, self, ctx);
         self.poll(changed, ctx);
     }
 }
@@ -247,4 +247,9 @@ impl Handler<GetTargets> for Supervisor {
         let (configured, added) = self.parts.watchlist.targets();
         MessageResult((configured.to_vec(), added.to_vec(), self.parts.groups.read().clone()))
     }
+}
+
+/// A channel that is gone looks when it starts again.
+async fn look_for_gap(channel: Addr<ChannelActor>) {
+    let _ = channel.send(LookForGap).await;
 }

@@ -112,7 +112,8 @@ pub struct UserChannelsBody {
     pub user: String,
     /// The moment: as asked, or now.
     pub at: Instant,
-    /// In order of channel name.
+    /// In order of channel name. Channels of which the record knows no visit then are left out: it may be that they were not
+    /// observed, or that the record of that time is no longer kept.
     pub items: Vec<ChannelAtBody>,
     /// Pass it as `after` to go on; null at the end.
     #[schema(required = true)]
