@@ -5,6 +5,7 @@ mod answers;
 mod discoveries;
 mod durable;
 mod flaky;
+mod memory;
 mod merging;
 mod promises;
 mod regressions;

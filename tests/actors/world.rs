@@ -174,7 +174,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn start(settings: Settings, source: FakeSource) -> Self {
         tokio::time::pause();
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::memory::folder();
         let faults = Arc::<Faults>::default();
         let now = Time::from_micros(1_800_000_000_000_000);
         let (adsum, history) = open(&folder, &settings, &source, &faults, now).await;

@@ -2,7 +2,6 @@
 //! to them.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +23,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::dice::Dice;
 use crate::flaky::Flaky;
+use crate::memory;
 use crate::plan::{Act, Kind, Plan, SECOND};
 use crate::record::Record;
 use crate::service::{Exchange, Told as Said, World};
@@ -120,20 +120,13 @@ struct Lives {
     done: usize,
 }
 
-/// Where files cost nothing to sync, if there is such a place.
-fn folder() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-    folder.unwrap()
-}
-
 /// Lives through the plan.
 pub(crate) fn live(plan: Plan) -> Past {
     let seed = plan.seed;
     let timeline = Timeline::new(0);
     let world = World::new(plan, timeline.clone());
     let storage = Arc::new(Storage::new(timeline));
-    let folder = folder();
+    let folder = memory::folder();
     let mut lives = Lives {
         world,
         storage,

@@ -20,6 +20,8 @@ mod flaky;
 mod hours;
 mod laws;
 mod lives;
+#[path = "../actors/memory.rs"]
+mod memory;
 mod plan;
 mod record;
 mod request;
