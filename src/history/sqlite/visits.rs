@@ -21,9 +21,12 @@ const FILTER: &str =
 /// is in the right order. Those that last are few among all, so they are sorted rather than searched for.
 fn sql(query: &VisitQuery) -> String {
     let (which, order) = match (&query.user, &query.channel) {
-        (Some(_), _) => (
-            "v.user_id = ?8 AND (?7 = 0 OR v.channel_id = ?7) \
-             AND (v.joined_to, v.channel_id, v.opened) > (?3, ?4, ?5)",
+        (Some(_), Some(_)) => (
+            "v.channel_id = ?7 AND v.user_id = ?8 AND (v.joined_to, v.opened) > (?3, ?5)",
+            "v.joined_to, v.opened",
+        ),
+        (Some(_), None) => (
+            "v.user_id = ?8 AND ?7 = 0 AND (v.joined_to, v.channel_id, v.opened) > (?3, ?4, ?5)",
             "v.joined_to, v.channel_id, v.opened",
         ),
         (None, Some(_)) => ("v.channel_id = ?7 AND v.opened > ?5 AND ?8 = 0", "v.opened"),
@@ -81,10 +84,10 @@ pub(super) fn visits(tx: &Transaction<'_>, query: &VisitQuery) -> Result<Vec<Vis
     Ok(visits)
 }
 
-/// The statement for [`before`]: the user's visits backwards in time, up to the first to the channel.
+/// The statement for [`before`]: the user's visits to the channel backwards in time.
 fn before_sql() -> String {
     format!(
-        "SELECT {COLUMNS} FROM visits v INDEXED BY visits_by_user JOIN channels c ON c.id = v.channel_id JOIN users u ON u.id = v.user_id \
+        "SELECT {COLUMNS} FROM visits v INDEXED BY visits_by_channel_and_user JOIN channels c ON c.id = v.channel_id JOIN users u ON u.id = v.user_id \
          WHERE v.user_id = ?1 AND v.joined_to <= ?2 AND v.channel_id = ?3 AND v.opened < ?4 \
          ORDER BY v.joined_to DESC LIMIT 1"
     )
@@ -151,10 +154,10 @@ mod tests {
     use crate::history::sqlite::open::tests::plan;
 
     #[test]
-    fn the_visit_before_is_found_by_the_users_visits_backwards() {
+    fn the_visit_before_is_found_among_the_users_visits_to_the_channel() {
         let steps = plan(&before_sql());
         assert!(steps.iter().all(|step| step.starts_with("SEARCH")), "{steps:#?}");
-        assert!(steps.iter().any(|step| step.contains("visits_by_user")), "{steps:#?}");
+        assert!(steps.iter().any(|step| step.contains("visits_by_channel_and_user")), "{steps:#?}");
     }
 
     #[test]
