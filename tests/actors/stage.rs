@@ -84,7 +84,7 @@ impl Stage {
         answer: impl Fn(f64, &HereNow) -> std::result::Result<Vec<Listing>, Trouble> + Send + Sync + 'static,
     ) -> Self {
         tokio::time::pause();
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::memory::folder();
         Self::open(settings, Box::new(answer), folder, Instant::now()).await
     }
 
@@ -120,7 +120,7 @@ impl Stage {
         settings: Settings,
         answer: impl Fn(f64, &HereNow) -> std::result::Result<Vec<Listing>, Trouble> + Send + Sync + 'static,
     ) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::memory::folder();
         for name in ["history.db", "history.db-wal"] {
             std::fs::copy(self.folder.path().join(name), folder.path().join(name)).unwrap();
         }

@@ -39,7 +39,7 @@ struct Lobby {
 }
 
 fn lobby() -> Lobby {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::memory::folder();
     let history: Arc<dyn History> = Arc::new(Sqlite::open(&folder.path().join("history.db")).unwrap());
     let (name, began) = (channel("lobby"), Time::from_micros(0));
     history.begin(std::slice::from_ref(&name), began).unwrap();
