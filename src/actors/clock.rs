@@ -98,7 +98,7 @@ impl Clock {
     pub fn before(&self, time: Time, span: Duration) -> Time {
         let earlier = time.minus(span);
         match self.steps.lock().last {
-            Some((from, to)) if earlier < to && to <= time => earlier.minus(to.since(from)),
+            Some((from, to)) if earlier < to && from < time => earlier.minus(to.since(from)),
             _ => earlier,
         }
     }
@@ -187,6 +187,27 @@ mod tests {
         assert_eq!(clock.before(clock.now(), seconds(3)), START.plus(seconds(9)));
         let earlier = START.plus(seconds(5));
         assert_eq!(clock.before(earlier, seconds(1)), START.plus(seconds(4)), "it was not moved yet");
+    }
+
+    /// Steps in quick succession are one, also for what was asked between them.
+    #[tokio::test(start_paused = true)]
+    async fn a_span_that_reaches_back_over_the_first_of_two_steps_is_as_long_as_it_may_have_been() {
+        let (instant, seconds) = (Instant::now(), Duration::from_secs);
+        let set = move || match instant.elapsed().as_secs() {
+            0..10 => 0,
+            10..15 => 600,
+            _ => 1200,
+        };
+        let wall = move || START.plus(instant.elapsed() + seconds(set()));
+        let clock = Clock::with_wall(None, Arc::new(wall));
+        tokio::time::advance(seconds(9)).await;
+        let before_both = clock.now();
+        tokio::time::advance(seconds(2)).await;
+        let asked = clock.now();
+        assert!(clock.before(asked, seconds(3)) <= before_both);
+        tokio::time::advance(seconds(5)).await;
+        assert_eq!(clock.now().since(before_both), seconds(1207));
+        assert!(clock.before(asked, seconds(3)) <= before_both);
     }
 
     #[tokio::test(start_paused = true)]

@@ -22,8 +22,7 @@ use super::supervisor::Child;
 use crate::domain::channel::Stale;
 use crate::domain::gap::GapReason;
 use crate::domain::names::ChannelName;
-use crate::domain::observation::{Grade, Observation};
-use crate::domain::pages::PAGE;
+use crate::domain::observation::Observation;
 use crate::domain::plan::{Ask, Failure, Limits, Plan};
 use crate::domain::time::{Moment, Time};
 use crate::telemetry::metrics;
@@ -223,16 +222,15 @@ impl Poller {
                 !repeats
             }
         };
-        let cut = ask.include_uuids && seen.grade() == Grade::Truncated;
         let listed = seen.listed().len();
-        let paged = if ask.paged { seen.occupancy() as usize > PAGE } else { cut };
+        let to_list = if ask.include_uuids { seen.occupancy() as usize } else { 0 };
         let at = seen.moment.latest;
         let held = changed && channel.try_send(Observed(seen)).is_ok();
         if changed && !held {
             // The channel's actor has died. Its successor watches again, and knows nothing of this.
             live.channel.write().unrecorded(at);
         }
-        self.plan.paged(name, paged);
+        self.plan.listed(name, listed, to_list);
         self.plan.answered(name, sent, received, listed, held);
     }
 

@@ -96,7 +96,10 @@ enum Company {
     /// Alone for so many good answers more.
     Alone(u32),
     /// Alone and in pages.
-    Paged,
+    Paged {
+        /// While it has more users than this.
+        above: usize,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -296,7 +299,7 @@ impl Plan {
                     asks.push(ask(vec![(*name).clone()], false));
                     continue;
                 }
-                Company::Paged => {
+                Company::Paged { .. } => {
                     asks.push(ask(vec![(*name).clone()], true));
                     continue;
                 }
@@ -333,7 +336,7 @@ impl Plan {
         entry.users = users;
         entry.company = match entry.company {
             Company::Alone(more) if more > 1 => Company::Alone(more - 1),
-            Company::Paged => Company::Paged,
+            paged @ Company::Paged { .. } => paged,
             Company::Alone(_) | Company::Most(_) => Company::Most(usize::MAX),
         };
         let next = entry.beat.next(sent, received, cache_ttl);
@@ -364,13 +367,15 @@ impl Plan {
         }
     }
 
-    /// Whether the channel's list is asked for in pages from now on.
-    pub fn paged(&mut self, name: &ChannelName, paged: bool) {
+    /// So many of a channel's users were listed. A list that the service cuts is asked for in pages, for as long as it is
+    /// longer than where it was cut.
+    pub fn listed(&mut self, name: &ChannelName, listed: usize, occupancy: usize) {
         if let Some(entry) = self.entries.get_mut(name) {
-            entry.company = match (paged, entry.company) {
-                (true, _) => Company::Paged,
-                (false, Company::Paged) => Company::Most(usize::MAX),
-                (false, company) => company,
+            entry.company = match entry.company {
+                Company::Paged { above } if occupancy > above => Company::Paged { above },
+                Company::Paged { .. } => Company::Most(usize::MAX),
+                _ if listed < occupancy => Company::Paged { above: listed },
+                company => company,
             };
         }
     }
@@ -445,7 +450,7 @@ impl Plan {
         for name in names {
             let Some(entry) = self.entries.get(name) else { continue };
             let company = match entry.company {
-                Company::Paged => Company::Paged,
+                paged @ Company::Paged { .. } => paged,
                 _ if self.answers_since(entry) => Company::Alone(ALONE_FOR),
                 Company::Alone(more) => Company::Alone(more),
                 Company::Most(_) => Company::Most(1),

@@ -157,6 +157,27 @@ async fn a_list_that_the_service_cuts_is_asked_for_in_pages() {
     assert_eq!(gone.answer.present, Present::No);
 }
 
+/// Otherwise every other look saw a part of it.
+#[actix::test]
+async fn a_list_that_is_cut_below_a_pages_length_goes_on_being_asked_for_in_pages() {
+    let source = FakeSource::default();
+    source.change(|s| s.cut = Some(20));
+    for n in 0..50 {
+        source.join("hall", &format!("user.{n:02}"));
+    }
+    let world = World::start(settings(&["hall"]), source).await;
+    world.pass(12.0).await;
+    for _ in 0..10 {
+        assert!(world.adsum.channel(&channel("hall")).await.unwrap().complete);
+        world.pass(5.0).await;
+    }
+    for n in 10..50 {
+        world.source.leave("hall", &format!("user.{n:02}"));
+    }
+    world.pass(12.0).await;
+    assert_eq!(world.adsum.channel(&channel("hall")).await.unwrap().occupancy, Some(10));
+}
+
 #[actix::test]
 async fn a_restart_makes_no_false_joins_and_loses_no_leave() {
     let world = watching(&["lobby"]).await;
