@@ -117,3 +117,21 @@ async fn a_dormant_channel_is_not_observed_because_of_what_the_service_said() {
         "while it rested: {lobby:?}"
     );
 }
+
+/// A service that cuts lists below a page's size was asked without pages at every other look, and cut that list again.
+#[actix::test]
+async fn a_list_that_is_whole_in_pages_is_asked_for_in_pages() {
+    let source = FakeSource::default();
+    for user in ["ada", "bob", "cleo", "dan", "eve"] {
+        source.join("lobby", user);
+    }
+    source.change(|s| s.cut = Some(3));
+    let world = World::start(settings(&["lobby"]), source).await;
+    world.pass(12.0).await;
+    let mut complete = Vec::new();
+    for _ in 0..6 {
+        world.pass(5.0).await;
+        complete.push(world.adsum.channel(&channel("lobby")).await.unwrap().complete);
+    }
+    assert_eq!(complete, [true; 6]);
+}
