@@ -4,12 +4,13 @@ mod answers;
 mod changes;
 mod gaps;
 mod requests;
+mod tight;
 
 use crate::lives::Past;
 
 /// Everything that breaks a law.
 pub(crate) fn broken(past: &Past) -> Vec<String> {
-    let laws: [fn(&Past) -> Vec<String>; 14] = [
+    let laws: [fn(&Past) -> Vec<String>; 18] = [
         changes::windows_hold_their_changes,
         changes::presents_were_there,
         changes::replaying_the_events_gives_the_roster,
@@ -24,6 +25,10 @@ pub(crate) fn broken(past: &Past) -> Vec<String> {
         gaps::a_gap_of_failures_holds_no_good_answer,
         gaps::gaps_do_not_overlap,
         requests::the_order_rule_is_kept,
+        tight::windows_are_no_wider_than_what_was_seen,
+        tight::resolutions_are_no_coarser_than_the_polling,
+        tight::gaps_hold_no_answer_that_was_taken,
+        tight::no_answer_contradicts_a_list,
     ];
     laws.iter().flat_map(|law| law(past)).collect()
 }

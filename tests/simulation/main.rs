@@ -85,3 +85,34 @@ fn seeds_of_the_third_part() {
 fn seeds_of_the_fourth_part() {
     try_seeds(3);
 }
+
+/// Seeds of a special kind.
+fn try_special(seeds: std::ops::Range<u64>, plan: impl Fn(u64) -> Plan) {
+    let chosen = std::env::var("ADSUM_TEST_SEED").ok().map(|seed| seed.parse().unwrap());
+    let (mut broken, mut tally) = (Vec::new(), Tally::default());
+    for seed in chosen.map_or(seeds, |seed: u64| seed..seed + 1) {
+        let lived = lives::live(plan(seed));
+        tally.add(&lived);
+        if chosen.is_some() {
+            story::tell(&lived);
+        }
+        let laws = laws::broken(&lived);
+        if !laws.is_empty() {
+            broken.push(format!("seed {seed} breaks {}: {}", laws.len(), laws[0]));
+        }
+    }
+    println!("{tally}");
+    assert!(broken.is_empty(), "{} seeds break a law:\n{}", broken.len(), broken.join("\n"));
+}
+
+/// Lists are cut all the time, pages too, while people come and go between them.
+#[test]
+fn seeds_in_which_every_list_is_read_in_pages() {
+    try_special(5000..5060, Plan::in_pages);
+}
+
+/// What is seen again and again cannot be recorded, and then it can.
+#[test]
+fn seeds_in_which_the_history_fails_again_and_again() {
+    try_special(6000..6060, Plan::unrecorded);
+}

@@ -208,6 +208,30 @@ impl Plan {
         plan
     }
 
+    /// The same where every list is cut, pages too: it takes several to read one.
+    pub(crate) fn in_pages(seed: u64) -> Self {
+        let hard = Self::hard(seed);
+        let mut dice = Dice::new(seed, 7);
+        let fault = Fault::Cut(dice.below(4) + 2);
+        let probability = *dice.pick(&[0.5, 1.0, 1.0]);
+        let cut = Episode { from: 0, to: hard.still_from, fault, probability, channel: None };
+        let mut episodes = hard.episodes;
+        episodes.push(cut);
+        Self { users: 10, episodes, ..hard }
+    }
+
+    /// The same with a history that cannot be written now and then for about as long as one look takes.
+    pub(crate) fn unrecorded(seed: u64) -> Self {
+        let mut hard = Self { spans: &[8.0, 20.0], ..Self::hard(seed) };
+        let mut dice = Dice::new(seed, 8);
+        for _ in 0..12 {
+            let fails = Act::HistoryFails(dice.span(0.2, 1.5 * hard.interval as f64 / SECOND as f64));
+            hard.acts.push((dice.int(0, hard.still_from), fails));
+        }
+        hard.acts.sort_by_key(|(at, _)| *at);
+        hard
+    }
+
     /// Nothing goes wrong, and users come and go quietly.
     fn calm(seed: u64, channels: usize, still_from: i64) -> Self {
         Self {
