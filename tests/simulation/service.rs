@@ -110,10 +110,11 @@ impl Transport for Service {
     }
 }
 
-type Result2 = (Result<Answer, Error>, Result<Vec<Told>, GapReason>);
+/// What goes back to the client, and what is noted of it.
+type Outcome = (Result<Answer, Error>, Result<Vec<Told>, GapReason>);
 
 impl Service {
-    async fn answer(&self, request: &Request, sent: i64) -> Result2 {
+    async fn answer(&self, request: &Request, sent: i64) -> Outcome {
         let (fault, there, back) = {
             let dice = &mut self.state.lock().dice;
             let fault = self.plan.fault(sent, request.channels(), dice);
@@ -138,7 +139,7 @@ impl Service {
         answer
     }
 
-    fn now(&self, request: &Request, fault: Option<(Fault, Option<&str>)>) -> Result2 {
+    fn now(&self, request: &Request, fault: Option<(Fault, Option<&str>)>) -> Outcome {
         let at = self.timeline.now();
         let mut state = self.state.lock();
         let State { dice, caches, .. } = &mut *state;
@@ -295,7 +296,7 @@ fn entry_on_the_wire(request: &Request, entry: &Listed, uuids: bool, fault: Opti
 }
 
 /// The answer, spoiled as a whole if the fault does that.
-fn spoiled(body: &Value, told: Vec<Told>, fault: Option<Fault>, dice: &mut Dice) -> Result2 {
+fn spoiled(body: &Value, told: Vec<Told>, fault: Option<Fault>, dice: &mut Dice) -> Outcome {
     let mut answer = ok(body);
     match fault {
         Some(Fault::CutShort) => answer.body.truncate(dice.below(answer.body.len())),
@@ -310,7 +311,7 @@ fn spoiled(body: &Value, told: Vec<Told>, fault: Option<Fault>, dice: &mut Dice)
 }
 
 /// No answer, or an error, where that is the fault.
-fn refuse(fault: Fault, channel: Option<&str>, request: &Request, dice: &mut Dice) -> Option<Result2> {
+fn refuse(fault: Fault, channel: Option<&str>, request: &Request, dice: &mut Dice) -> Option<Outcome> {
     let error = |http_status: u16, retry_after: Option<u64>, body: Value| {
         let body = body.to_string().into_bytes();
         let answer = Answer { http_status, retry_after: retry_after.map(Duration::from_secs), body };
