@@ -22,6 +22,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod history;
+mod loopback;
 pub mod origin;
 pub mod pubnub;
 pub mod states;

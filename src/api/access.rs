@@ -4,8 +4,6 @@
 //! `Host` must be a loopback name (a page that re-binds its own name to 127.0.0.1 sends that name), and a changing
 //! request must be JSON (which a page of another site cannot send unasked) and of no foreign `Origin`.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
@@ -16,6 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
 use super::problem::{Code, Problem};
+use crate::loopback::is_loopback;
 
 /// The one address that everybody may ask: it says no more than that adsum runs.
 pub(crate) const OPEN_TO_ALL: &str = "/healthz";
@@ -106,24 +105,6 @@ fn check_change(request: &ServiceRequest, hosts: &[&str]) -> Result<(), Problem>
     Ok(())
 }
 
-/// Whether a `Host` (with or without a port) is a name of this machine itself.
-fn is_loopback(host: &str) -> bool {
-    let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, port)) => {
-            return address.parse().is_ok_and(|address: Ipv6Addr| address.is_loopback())
-                && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port));
-        }
-        None => host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port))),
-    };
-    let local = name.eq_ignore_ascii_case("localhost")
-        || name.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback());
-    local && port.is_none_or(is_port)
-}
-
-fn is_port(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
-}
-
 /// The middleware: answers with a problem, or passes the request on.
 ///
 /// # Errors
@@ -149,30 +130,6 @@ mod tests {
 
     fn code(access: &Access, request: TestRequest) -> Option<Code> {
         access.check(&request.to_srv_request()).err().map(|problem| problem.code)
-    }
-
-    #[test]
-    fn only_names_of_this_machine_are_loopback() {
-        for host in ["localhost", "LOCALHOST:8080", "127.0.0.1", "127.9.9.9:1", "[::1]", "[::1]:8080"] {
-            assert!(is_loopback(host), "{host}");
-        }
-        for host in [
-            "",
-            "example.com",
-            "localhost.example.com",
-            "127.0.0.1.example.com",
-            "localhost:8080:1",
-            "localhost:x",
-            "[::1",
-            "[::1]x",
-            "[::2]",
-            "10.0.0.1",
-            "0x7f.1",
-            "127.1",
-            "user@localhost",
-        ] {
-            assert!(!is_loopback(host), "{host}");
-        }
     }
 
     #[test]

@@ -5,8 +5,6 @@
 //! 127.0.0.1 sends that name); a change must be JSON (which a page of another site cannot send unasked) and of no
 //! foreign `Origin`.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::{Bytes, Payload};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
@@ -14,6 +12,7 @@ use serde::Serialize;
 
 use super::super::faults::{FaultFinding, Faults};
 use super::Service;
+use crate::loopback::is_loopback;
 
 /// Where it is.
 pub(super) const PATH: &str = "/faults";
@@ -146,16 +145,6 @@ fn check(request: &HttpRequest) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Whether a `Host` (with or without a port) is a name of this machine itself.
-fn is_loopback(host: &str) -> bool {
-    let port = |(_, port): &(&str, &str)| port.parse::<u16>().is_ok();
-    let name = host.rsplit_once(':').filter(port).map_or(host, |(name, _)| name);
-    let v6 = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    name.eq_ignore_ascii_case("localhost")
-        || name.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback())
-        || v6.is_some_and(|name| name.parse().is_ok_and(|address: Ipv6Addr| address.is_loopback()))
-}
-
 fn json(status: StatusCode, media_type: &'static str, body: &impl Serialize) -> HttpResponse {
     let body = serde_json::to_vec(body).unwrap_or_default();
     HttpResponse::build(status)
@@ -181,30 +170,6 @@ mod tests {
         }
         for peer in ["10.0.0.1:5", "[::ffff:10.0.0.1]:5", "[fe80::1]:5"] {
             assert_eq!(from(peer), Err("forbidden_host"), "{peer}");
-        }
-    }
-
-    #[test]
-    fn only_names_of_this_machine_are_loopback() {
-        for host in ["localhost", "LOCALHOST:8090", "127.0.0.1", "127.9.9.9:1", "[::1]", "[::1]:8090"] {
-            assert!(is_loopback(host), "{host}");
-        }
-        for host in [
-            "",
-            "example.com",
-            "localhost.example.com",
-            "127.0.0.1.example.com",
-            "localhost:8080:1",
-            "localhost:x",
-            "[::1",
-            "[::1]x",
-            "[::2]",
-            "::1",
-            "10.0.0.1",
-            "127.1",
-            "user@localhost",
-        ] {
-            assert!(!is_loopback(host), "{host}");
         }
     }
 }
