@@ -110,7 +110,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         clock: parts.clock.clone(),
         limits: settings.limits,
         registry: registry.clone(),
-        rests_until: Arc::default(),
+        rest: Arc::default(),
     };
     let supervisor = Supervisor::new(SupervisorParts {
         policies: settings.policies,
