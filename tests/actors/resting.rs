@@ -24,7 +24,7 @@ use crate::world::{FakeSource, World, channel, settings, trouble};
 fn gaps(world: &World) -> Vec<(String, GapReason)> {
     let gaps = world.history.gaps(None, (None, None), None, 100).unwrap();
     let mut gaps: Vec<_> = gaps.into_iter().map(|(name, gap)| (name.to_string(), gap.reason)).collect();
-    gaps.sort();
+    gaps.sort_by(|one, other| one.0.cmp(&other.0));
     gaps
 }
 
