@@ -97,6 +97,9 @@ impl Failed {
     }
 }
 
+/// Until when the service wants to be left alone, and how it said so.
+pub type Rest = (Time, Arc<Failed>);
+
 /// A watched channel. Its actor decides what changes and when; the poller confirms what does not.
 #[derive(Debug)]
 pub struct Live {

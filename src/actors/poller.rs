@@ -14,7 +14,7 @@ use tracing::{debug, warn};
 use super::asking::{Report, make};
 use super::channel::{ChannelActor, Observed};
 use super::clock::{Clock, Step};
-use super::live::{Failed, Live, Outcome, Registry};
+use super::live::{Failed, Live, Outcome, Registry, Rest};
 use super::pace::Pace;
 use super::seat::Obituary;
 use super::source::{Source, Trouble};
@@ -52,8 +52,8 @@ pub struct PollerParts {
     pub limits: Limits,
     /// Every watched channel.
     pub registry: Registry,
-    /// Until when the service wants to be left alone by this key.
-    pub rests_until: Arc<RwLock<Option<Time>>>,
+    /// Whether the service wants to be left alone by this key.
+    pub rest: Arc<RwLock<Option<Rest>>>,
 }
 
 impl PollerParts {
@@ -125,10 +125,14 @@ pub struct Release {
 }
 
 impl Poller {
-    /// A poller with nothing to watch.
+    /// A poller with nothing to watch. What the service told the one before it is kept to.
     pub fn new(parts: PollerParts, obituary: Obituary<Child>) -> Self {
+        let mut plan = Plan::new(parts.limits, parts.clock.now());
+        if let Some((until, _)) = &*parts.rest.read() {
+            plan.key_rests(*until);
+        }
         Self {
-            plan: Plan::new(parts.limits, parts.clock.now()),
+            plan,
             channels: HashMap::new(),
             under_way: Arc::new(Semaphore::new(MAX_REQUESTS)),
             warned: HashMap::new(),
@@ -174,6 +178,7 @@ impl Poller {
         match report.result {
             Ok(seen) => {
                 self.plan.key_works(&report.ask);
+                self.tell_of_rest(None);
                 for (name, observation) in seen {
                     self.seen(&name, observation, &report.ask, (report.sent, report.received));
                 }
@@ -182,7 +187,15 @@ impl Poller {
                 self.failed(&report.ask, &trouble);
             }
         }
-        *self.parts.rests_until.write() = self.plan.key_rests_until();
+    }
+
+    /// Whoever asks with the same key hears until when it rests, and why.
+    fn tell_of_rest(&self, failed: Option<Arc<Failed>>) {
+        let mut rest = self.parts.rest.write();
+        let until = self.plan.key_rests_until();
+        if rest.as_ref().map(|(until, _)| *until) != until {
+            *rest = until.zip(failed);
+        }
     }
 
     fn seen(
@@ -253,6 +266,7 @@ impl Poller {
             }
         }
         self.plan.failed(ask, &trouble.failure, now, fastrand::f64());
+        self.tell_of_rest(Some(failed));
     }
 
     /// Whose gap this trouble may open. What fails for the key fails for all.

@@ -18,7 +18,7 @@ use super::seat::{Obituary, Seat};
 use super::supervisor::Child;
 use crate::domain::event::{EventId, Recorded};
 use crate::domain::time::Time;
-use crate::history::{Entry, EventQuery, History, HistoryError, MAX_COMMIT_EVENTS};
+use crate::history::{Entry, EventQuery, History, HistoryError, MAX_COMMIT_ROWS};
 use crate::telemetry::metrics;
 
 /// How often what has expired is looked for.
@@ -146,10 +146,10 @@ impl Recorder {
             self.alone -= 1;
             return self.queue.pop_front().into_iter().collect();
         }
-        let mut events = 0;
+        let mut rows = 0;
         let fits = |record: &&Record| {
-            events += record.entry.changes.events.len();
-            events <= MAX_COMMIT_EVENTS
+            rows += rows_of(&record.entry);
+            rows <= MAX_COMMIT_ROWS
         };
         let count = self.queue.iter().take_while(fits).count().max(1).min(self.queue.len());
         self.queue.drain(..count).collect()
@@ -325,6 +325,11 @@ impl Recorder {
     }
 }
 
+/// How many rows an entry writes, about: its events, its gaps, and what it says of its channel.
+fn rows_of(entry: &Entry) -> usize {
+    1 + entry.changes.events.len() + entry.changes.gaps.len()
+}
+
 fn answer(
     waiting: impl IntoIterator<Item = oneshot::Sender<Result<(), RecordError>>>,
     result: Result<(), RecordError>,
@@ -347,7 +352,7 @@ fn with_untold(
     };
     let (mut all, mut after) = (Vec::new(), told);
     while after.saturating_add(1) < next {
-        let query = EventQuery { after, limit: MAX_COMMIT_EVENTS, ..EventQuery::default() };
+        let query = EventQuery { after, limit: MAX_COMMIT_ROWS, ..EventQuery::default() };
         let page = history.events(&query)?;
         let Some(last) = page.last() else { break };
         after = last.id;

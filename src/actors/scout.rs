@@ -10,7 +10,7 @@ use futures_util::stream::{self, StreamExt as _};
 use parking_lot::RwLock;
 use tracing::warn;
 
-use super::live::Failed;
+use super::live::{Failed, Rest};
 use super::poller::PollerParts;
 use super::seat::Obituary;
 use super::source::{HereNow, Trouble, bad_answer, counted};
@@ -45,48 +45,60 @@ pub struct ScoutParts {
 /// Looks for channels.
 pub struct Scout {
     parts: ScoutParts,
+    /// What the service told the scout itself.
+    rest: Option<Rest>,
     _obituary: Obituary<Child>,
 }
 
 impl Scout {
     /// A scout that has seen nothing.
     pub fn new(parts: ScoutParts, obituary: Obituary<Child>) -> Self {
-        Self { parts, _obituary: obituary }
+        Self { parts, rest: None, _obituary: obituary }
     }
 
     fn scout(&mut self, ctx: &mut Context<Self>) {
-        let parts = self.parts.clone();
-        ctx.spawn(look(parts).into_actor(self).map(|wait, _, ctx| {
-            ctx.run_later(wait, Self::scout);
+        let (parts, every) = (self.parts.clone(), self.parts.every);
+        let Some((left, failed)) = self.resting() else {
+            ctx.spawn(look(parts).into_actor(self).map(move |rest, scout, ctx| {
+                scout.rest = rest;
+                ctx.run_later(every, Self::scout);
+            }));
+            return;
+        };
+        // Nobody looks, so that is why what discoveries observe is not observed.
+        let told = async move { tell(&parts, Found::Nothing(failed)).await };
+        ctx.spawn(told.into_actor(self).map(move |(), _, ctx| {
+            ctx.run_later(every.min(left), Self::scout);
         }));
+    }
+
+    /// For how long the service still wants to be left alone, as it told the scout or the poller, and how it said so.
+    fn resting(&self) -> Option<(Duration, Arc<Failed>)> {
+        let now = self.parts.poller.clock.now();
+        let key = self.parts.poller.rest.read().clone();
+        let (until, failed) = self.rest.clone().into_iter().chain(key).max_by_key(|(until, _)| *until)?;
+        Some((until.since(now), failed)).filter(|(left, _)| !left.is_zero())
     }
 }
 
-/// Looks once. Gives how long to wait before the next time: longer where the service wants to be left alone.
-async fn look(parts: ScoutParts) -> Duration {
-    let rest = *parts.poller.rests_until.read();
-    let rest = rest.map(|until| until.since(parts.poller.clock.now())).filter(|rest| !rest.is_zero());
-    if let Some(rest) = rest {
-        return rest;
-    }
+/// Looks once. The service may want to be left alone then.
+async fn look(parts: ScoutParts) -> Option<Rest> {
     let groups = parts.groups.read().clone();
     // A group whose listing hangs keeps neither the other groups nor the discovery waiting.
     let listings = stream::iter(groups).map(|group| resolve(&parts, group)).buffer_unordered(MAX_LISTINGS);
-    let discovery = async {
-        if parts.patterns.load(Ordering::Relaxed) { discover(&parts).await } else { Duration::ZERO }
-    };
-    let (discovery, listings) =
-        join(discovery, listings.fold(Duration::ZERO, async |most, wait| most.max(wait))).await;
-    parts.every.max(discovery).max(listings)
+    let discovery =
+        async { if parts.patterns.load(Ordering::Relaxed) { discover(&parts).await } else { None } };
+    let (discovery, listings) = join(discovery, listings.collect::<Vec<_>>()).await;
+    listings.into_iter().chain([discovery]).flatten().max_by_key(|(until, _)| *until)
 }
 
-/// For how long the service wants to be left alone.
-fn retry_after(trouble: &Trouble) -> Duration {
+/// Until when the service wants to be left alone.
+fn rest(trouble: &Trouble, failed: Arc<Failed>) -> Option<Rest> {
     match trouble.failure {
         Failure::Service { retry_after } | Failure::Key { retry_after } => {
-            retry_after.unwrap_or_default().min(MAX_RETRY_AFTER)
+            Some((failed.at.plus(retry_after?.min(MAX_RETRY_AFTER)), failed))
         }
-        Failure::Answer | Failure::Channels(_) => Duration::ZERO,
+        Failure::Answer | Failure::Channels(_) => None,
     }
 }
 
@@ -96,7 +108,7 @@ async fn tell(parts: &ScoutParts, found: Found) {
 }
 
 /// Asks for every channel in which somebody is. All others had nobody.
-async fn discover(parts: &ScoutParts) -> Duration {
+async fn discover(parts: &ScoutParts) -> Option<Rest> {
     let asking = &parts.poller;
     asking.pace.turn().await;
     let sent = asking.stamp();
@@ -109,30 +121,30 @@ async fn discover(parts: &ScoutParts) -> Duration {
             let occupied = listings.iter().filter(|listing| listing.occupancy > 0);
             let channels = occupied.filter_map(|listing| ChannelName::new(&listing.channel).ok()).collect();
             tell(parts, Found::Everywhere { moment, channels }).await;
-            Duration::ZERO
+            None
         }
         Err(trouble) => {
             warn!(what = trouble.what, "channels could not be discovered");
-            let failed = Failed::new(received, trouble.reason, &trouble.what);
-            tell(parts, Found::Nothing(Arc::new(failed))).await;
-            retry_after(&trouble)
+            let failed = Arc::new(Failed::new(received, trouble.reason, &trouble.what));
+            tell(parts, Found::Nothing(Arc::clone(&failed))).await;
+            rest(&trouble, failed)
         }
     }
 }
 
-async fn resolve(parts: &ScoutParts, group: GroupName) -> Duration {
+async fn resolve(parts: &ScoutParts, group: GroupName) -> Option<Rest> {
     let asking = &parts.poller;
     asking.pace.turn().await;
     let listing = asking.source.channels_of(&group).await.and_then(|names| members(&names));
     match counted(listing) {
         Ok(channels) => {
             tell(parts, Found::InGroup { group, channels }).await;
-            Duration::ZERO
+            None
         }
         Err(trouble) => {
             // What it listed before goes on being watched.
             warn!(?group, what = trouble.what, "the channels of a group could not be listed");
-            retry_after(&trouble)
+            rest(&trouble, Arc::new(Failed::new(asking.stamp(), trouble.reason, &trouble.what)))
         }
     }
 }

@@ -180,7 +180,7 @@ impl From<AskError> for Problem {
             AskError::Future { .. } => Code::Future,
             AskError::CursorExpired => Code::CursorExpired,
             AskError::Stopping => Code::Stopping,
-            AskError::History(HistoryError::TooMuch) => Code::BadRange,
+            AskError::History(HistoryError::TooMuch | HistoryError::TooManyJoined { .. }) => Code::BadRange,
             AskError::History(HistoryError::Unavailable(_)) => Code::HistoryUnavailable,
             AskError::History(_) => Code::HistoryDamaged,
         };

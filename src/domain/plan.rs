@@ -222,6 +222,11 @@ impl Plan {
         }
     }
 
+    /// The key is in trouble already: nothing is asked for before `until`.
+    pub fn key_rests(&mut self, until: Time) {
+        self.key = Some((until, 1));
+    }
+
     /// Until when nothing may be asked for, because the key is in trouble.
     pub fn key_rests_until(&self) -> Option<Time> {
         self.key.map(|(until, _)| until)

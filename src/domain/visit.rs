@@ -58,11 +58,9 @@ impl Visit {
     /// How long it was, up to `now` while it lasts. `gaps` are those of the channel, partial ones too; those that ended
     /// before `kept_since` are forgotten, so nothing before it is proven.
     pub fn length(&self, gaps: &[Gap], now: Time, kept_since: Option<Time>) -> Length {
-        let (from, to) = self.proven();
-        let from = kept_since.map_or(from, |kept| from.max(kept).min(to));
         let end = self.left.map_or(now, |left| left.not_after);
         Length {
-            min: to.since(from).saturating_sub(covered(gaps, from, to)),
+            min: proven_time(&[self.proven()], gaps, kept_since),
             max: self.joined.not_before.map(|joined| end.since(joined)),
         }
     }
@@ -79,6 +77,23 @@ impl Visit {
         let left = self.left?;
         Some(next.joined.not_after.since(left.not_before.unwrap_or(self.listed_until)))
     }
+}
+
+/// How much time of these spans is proven, gaps aside: spans and gaps are in order of their beginnings, and no two spans
+/// overlap. What lies before `kept_since` is not (see [`Visit::length`]).
+pub fn proven_time(spans: &[(Time, Time)], gaps: &[Gap], kept_since: Option<Time>) -> Duration {
+    let mut gaps = gaps.iter().peekable();
+    let (mut near, mut total) = (Vec::new(), Duration::ZERO);
+    for &(from, to) in spans {
+        let from = kept_since.map_or(from, |kept| from.max(kept).min(to));
+        near.retain(|gap: &Gap| gap.to.is_none_or(|end| end > from));
+        near.extend(
+            std::iter::from_fn(|| gaps.next_if(|gap| gap.from < to))
+                .filter(|gap| gap.to.is_none_or(|end| end > from)),
+        );
+        total += to.since(from).saturating_sub(covered(&near, from, to));
+    }
+    total
 }
 
 /// How much of `[from, to)` the gaps cover, each instant once.
@@ -148,6 +163,28 @@ mod tests {
                 spans.iter().map(|&(from, len)| Gap::open(time(from), GapReason::Timeout).closed(time(from + len))).collect();
             let by_second = (10..40).filter(|&s| gaps.iter().any(|g| g.from <= time(s) && g.to.unwrap() > time(s))).count();
             prop_assert_eq!(covered(&gaps, time(10), time(40)), Duration::from_secs(by_second as u64));
+        }
+
+        #[test]
+        fn what_is_proven_of_many_spans_is_what_is_proven_of_each(
+            ends in proptest::collection::btree_set(0i64..60, 0..12),
+            mut gaps in proptest::collection::vec((0i64..60, proptest::option::of(0i64..20)), 0..8),
+            kept in proptest::option::of(0i64..60),
+        ) {
+            gaps.sort_unstable();
+            let gap = |&(from, len): &(i64, Option<i64>)| {
+                let gap = Gap::open(time(from), GapReason::Timeout);
+                len.map_or(gap, |len| gap.closed(time(from + len)))
+            };
+            let gaps: Vec<Gap> = gaps.iter().map(gap).collect();
+            let ends: Vec<Time> = ends.into_iter().map(time).collect();
+            let spans: Vec<_> = ends.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
+            let kept = kept.map(time);
+            let each = spans.iter().map(|&(from, to)| {
+                let from = kept.map_or(from, |kept| from.max(kept).min(to));
+                to.since(from).saturating_sub(covered(&gaps, from, to))
+            });
+            prop_assert_eq!(proven_time(&spans, &gaps, kept), each.sum::<Duration>());
         }
     }
 }

@@ -19,8 +19,12 @@ use crate::domain::state::Shown;
 use crate::domain::time::{Moment, Time, Window};
 use crate::domain::visit::Visit;
 
-/// The most events one commit holds; the recorder splits what is more.
-pub const MAX_COMMIT_EVENTS: usize = 10_000;
+/// The most rows one commit writes: events, gaps and channels. The recorder splits what is more, but never one channel's
+/// changes.
+pub const MAX_COMMIT_ROWS: usize = 10_000;
+
+/// The most visits that are joined to one. Somebody who comes and goes every 10 s makes as many in twelve days.
+pub const MAX_JOINED: usize = 100_000;
 
 /// The most runs one question is answered from, 16 MiB of them. A channel that changes every 5 s has as many in twelve days.
 pub const MAX_RUNS: usize = 200_000;
@@ -44,6 +48,16 @@ pub enum HistoryError {
     /// A question touches more than is answered at once.
     #[error("the occupancy changed more than {MAX_RUNS} times in that span: ask about a shorter one")]
     TooMuch,
+    /// More visits than are joined to one would be.
+    #[error(
+        "more than {MAX_JOINED} visits of user {user:?} to channel {channel:?} would be one: ask about a shorter span, or join less"
+    )]
+    TooManyJoined {
+        /// Where.
+        channel: ChannelName,
+        /// Whose.
+        user: UserId,
+    },
     /// It was written by a newer adsum.
     #[error(
         "the history has schema version {found}, newer than this adsum knows ({known}): use a newer adsum"
@@ -104,7 +118,8 @@ pub struct Discovery {
     pub moment: Moment,
     /// What it was made for.
     pub patterns: Vec<Pattern>,
-    /// Every channel that had somebody and that a pattern matches.
+    /// The channels that had somebody, that a pattern matches and whose watches have not begun yet. Those of all others that
+    /// had somebody must have: what has no record was not listed.
     pub listed: Vec<ChannelName>,
     /// A discovery goes on from one that is no older than this; otherwise there was a pause in which nothing was seen.
     pub patience: Duration,
@@ -230,8 +245,8 @@ pub trait History: Send + Sync + 'static {
     /// See [`HistoryError`].
     fn mark(&self, mark: &Mark) -> Result<()>;
 
-    /// Notes a good discovery, and that the watches of what it lists begin, at once (see [`History::begin`]). An older
-    /// one than was noted before changes nothing.
+    /// Notes a good discovery, and that the watches of what it lists for the first time begin, at once (see
+    /// [`History::begin`]). An older one than was noted before changes nothing.
     ///
     /// # Errors
     /// See [`HistoryError`].

@@ -1,6 +1,7 @@
 //! What discoveries prove, across restarts and crashes; and tens of thousands of channels that they find and lose.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use adsum::actors::clock::Clock;
@@ -168,7 +169,6 @@ async fn nothing_is_known_of_an_undiscovered_channel_while_discoveries_fail() {
 
 #[actix::test]
 async fn a_discovery_that_cannot_be_noted_proves_less_and_nothing_false() {
-    use std::sync::atomic::Ordering;
     let world = watching(&["room.*"]).await;
     world.pass(40.0).await;
     world.faults.unavailable.store(true, Ordering::SeqCst);
@@ -215,6 +215,85 @@ async fn dormant_channels_are_dormant_after_a_restart_and_not_asked_for_one_by_o
         present(&world, "room.9", "ada", began.minus(Duration::from_secs(50))).await,
         (Present::Unknown, Some(Code::Gap))
     );
+}
+
+/// Lets virtual time pass although a slow commit holds it.
+async fn pass_meanwhile(seconds: u32) {
+    for _ in 0..seconds * 10 {
+        tokio::time::advance(Duration::from_millis(100)).await;
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// A world in which room.1 is to become dormant, and waits for a slow commit before it does.
+async fn with_a_room_that_is_about_to_be_dormant() -> World {
+    let source = FakeSource::default();
+    source.join("room.1", "ada");
+    let world = World::start(settings(&["room.*", "lobby"]), source).await;
+    world.pass(32.0).await;
+    world.source.leave("room.1", "ada");
+    world.pass(10.0).await;
+    assert_eq!(world.events().await, ["present ada", "leave ada"]);
+    world.faults.slow.store(true, Ordering::SeqCst);
+    world.source.join("room.1", "bob");
+    pass_meanwhile(8).await;
+    world.source.leave("room.1", "bob");
+    pass_meanwhile(12).await;
+    world
+}
+
+fn reasons(world: &World, name: &str) -> Vec<GapReason> {
+    let gaps = world.history.gaps(Some(&channel(name)), (None, None), None, 10).unwrap();
+    gaps.iter().map(|(_, gap)| gap.reason).collect()
+}
+
+fn watched(world: &World) -> Vec<String> {
+    world.adsum.channels().iter().map(|channel| channel.channel.to_string()).collect()
+}
+
+/// It stayed dormant for ever, with nobody to observe it.
+#[actix::test]
+async fn a_channel_whose_pattern_goes_while_it_becomes_dormant_is_unwatched() {
+    let world = with_a_room_that_is_about_to_be_dormant().await;
+    let policies = world.settings.policies.clone();
+    world.adsum.reconfigure(vec![Target::new("lobby").unwrap()], vec![], policies).await.unwrap();
+    world.faults.slow.store(false, Ordering::SeqCst);
+    world.pass(60.0).await;
+    assert_eq!(watched(&world), ["lobby"]);
+    assert_eq!(reasons(&world, "room.1"), [GapReason::Overrun, GapReason::Unwatched]);
+}
+
+/// It was ended as unwatched, although a pattern means it and discoveries observe it.
+#[actix::test]
+async fn a_channel_whose_actor_dies_while_it_becomes_dormant_is_dormant() {
+    let world = with_a_room_that_is_about_to_be_dormant().await;
+    world.faults.panic_before.store(true, Ordering::SeqCst);
+    world.faults.slow.store(false, Ordering::SeqCst);
+    world.pass(60.0).await;
+    assert!(!world.faults.panic_before.load(Ordering::SeqCst), "its commit did panic");
+    let room = world.adsum.channel(&channel("room.1")).await.unwrap();
+    assert_eq!((room.status, room.gap), (Status::Ok, None));
+    assert_eq!(
+        reasons(&world, "room.1"),
+        [GapReason::HistoryUnavailable],
+        "bob was there, and nobody recorded it"
+    );
+}
+
+/// Every discovery wrote every channel that it listed anew.
+#[actix::test]
+async fn a_discovery_writes_only_channels_that_are_new() {
+    let source = FakeSource::default();
+    source.join("room.1", "ada");
+    let world = World::start(settings(&["room.*"]), source).await;
+    world.pass(100.0).await;
+    world.source.join("room.2", "bob");
+    world.pass(100.0).await;
+    let listed = world.faults.listed.lock().iter().flatten().map(ToString::to_string).collect::<Vec<_>>();
+    assert!(world.faults.listed.lock().len() > 5, "discoveries are noted");
+    assert_eq!(listed, ["room.1", "room.2"], "each once");
 }
 
 /// So many channels have somebody in them at a time, each for a short while.

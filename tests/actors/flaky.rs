@@ -14,6 +14,7 @@ use adsum::history::{
     ChannelRecord, Discovery, Entry, EventQuery, History, HistoryError, Mark, Result, StateAt, Unlisted,
     VisitQuery,
 };
+use parking_lot::Mutex;
 
 /// What goes wrong with a history.
 pub(crate) trait Trouble: Send + Sync + 'static {
@@ -24,6 +25,12 @@ pub(crate) trait Trouble: Send + Sync + 'static {
     fn before_commit(&self) -> Result<()> {
         Ok(())
     }
+
+    /// Is told of a commit, before anything.
+    fn commits(&self, _: &[Entry]) {}
+
+    /// Is told of a discovery, before anything.
+    fn notes(&self, _: &Discovery) {}
 
     /// After a commit, which is done.
     fn after_commit(&self) -> Result<()> {
@@ -41,6 +48,12 @@ pub(crate) struct Faults {
     pub(crate) panic_before: AtomicBool,
     /// The next commit panics after it is done.
     pub(crate) panic_after: AtomicBool,
+    /// Commits take as long as this lasts. Virtual time stands still meanwhile, unless it is advanced.
+    pub(crate) slow: AtomicBool,
+    /// How many channels and gaps the commits had.
+    pub(crate) commits: Mutex<Vec<(usize, usize)>>,
+    /// What the discoveries listed.
+    pub(crate) listed: Mutex<Vec<Vec<ChannelName>>>,
 }
 
 impl Trouble for Faults {
@@ -52,8 +65,20 @@ impl Trouble for Faults {
     }
 
     fn before_commit(&self) -> Result<()> {
+        while self.slow.load(Ordering::SeqCst) {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
         assert!(!self.panic_before.swap(false, Ordering::SeqCst), "as the test wants it");
         Ok(())
+    }
+
+    fn commits(&self, entries: &[Entry]) {
+        let gaps = entries.iter().map(|entry| entry.changes.gaps.len()).sum();
+        self.commits.lock().push((entries.len(), gaps));
+    }
+
+    fn notes(&self, discovery: &Discovery) {
+        self.listed.lock().push(discovery.listed.clone());
     }
 
     fn after_commit(&self) -> Result<()> {
@@ -86,6 +111,7 @@ impl<F: Trouble> History for Flaky<F> {
     }
 
     fn commit(&self, entries: &[Entry]) -> Result<Vec<Recorded>> {
+        self.faults.commits(entries);
         self.faults.before_commit()?;
         let recorded = self.write(|history| history.commit(entries));
         self.faults.after_commit()?;
@@ -97,6 +123,7 @@ impl<F: Trouble> History for Flaky<F> {
     }
 
     fn discovered(&self, discovery: &Discovery) -> Result<()> {
+        self.faults.notes(discovery);
         self.write(|history| history.discovered(discovery))
     }
 

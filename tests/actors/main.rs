@@ -9,6 +9,7 @@ mod memory;
 mod merging;
 mod promises;
 mod regressions;
+mod resting;
 mod stage;
 mod unrecorded;
 mod watches;

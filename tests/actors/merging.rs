@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use adsum::actors::handle::{MAX_LOOKED_AT, VisitItem};
+use adsum::actors::handle::{AskError, MAX_LOOKED_AT, VisitItem};
 use adsum::domain::channel::Changes;
 use adsum::domain::event::{Event, EventKind};
 use adsum::domain::names::{ChannelName, UserId};
 use adsum::domain::state::Shown;
 use adsum::domain::time::{Time, Window};
 use adsum::domain::visit::Visit;
-use adsum::history::{Entry, VisitQuery};
+use adsum::history::{Entry, HistoryError, MAX_JOINED, VisitQuery};
 
 use crate::world::{FakeSource, World, channel, settings, user};
 
@@ -134,4 +134,24 @@ async fn somebody_who_flaps_all_day_is_one_visit_and_hides_nobody() {
     let ada = found.first().unwrap();
     assert_eq!(ada.length.min, Duration::ZERO);
     assert_eq!(ada.length.max, Some(Duration::from_secs(2 * many)));
+}
+
+/// One merged visit was read to its end, however many visits that took.
+#[actix::test]
+async fn more_visits_than_are_joined_to_one_are_no_answer_and_a_shorter_span_of_them_is() {
+    let world = World::start(settings(&[]), FakeSource::default()).await;
+    world.history.begin(&[channel("ada")], Time::from_micros(0)).unwrap();
+    for entry in flaps("ada", MAX_JOINED as u64 + 1) {
+        world.history.commit(&[entry]).unwrap();
+    }
+    let joined = Some(Duration::from_secs(5));
+    let query = VisitQuery { limit: 10, ..VisitQuery::default() };
+    let refused = world.adsum.visits(query.clone(), joined).await;
+    assert!(
+        matches!(&refused, Err(AskError::History(HistoryError::TooManyJoined { user, .. })) if user.as_str() == "ada"),
+        "{refused:?}"
+    );
+    let to = Some(Time::from_micros(1_000_000).plus(Duration::from_secs(2 * MAX_JOINED as u64)));
+    let all = world.adsum.visits(VisitQuery { to, ..query }, joined).await.unwrap().items;
+    assert_eq!(all.len(), 1);
 }

@@ -146,3 +146,29 @@ fn old_series_are_forgotten_and_the_one_that_goes_on_is_shortened() {
     assert_eq!(unlisted(4 * day + 1), None);
     assert_eq!(unlisted(4 * day + 2).map(|found| found.run.last), Some(at(4 * day + 30)));
 }
+
+/// It was deleted as a whole, with the weeks that are kept, because it began before them.
+#[test]
+fn what_discoveries_proved_in_the_time_that_is_kept_outlasts_a_restart() {
+    let (_folder, history) = fresh();
+    let (day, hour) = (86_400, 3600);
+    for day in (0..40).map(|n| n * day) {
+        let discovery = Discovery {
+            moment: at(day),
+            patterns: vec![Pattern::new("room.*").unwrap()],
+            listed: Vec::new(),
+            patience: Duration::from_secs(2 * 86_400),
+        };
+        history.discovered(&discovery).unwrap();
+    }
+    let proven = |second: i64| history.unlisted(&name("room.1"), time(second * SECOND)).unwrap().is_some();
+    history.expire(time(10 * day * SECOND), 1000).unwrap();
+    assert!(proven(10 * day) && !proven(10 * day - 1), "it goes on, and is shortened");
+    history.recover().unwrap();
+    history.expire(time((10 * day + 60) * SECOND), 1000).unwrap();
+    let sooner = 10 * day + hour + 60;
+    assert!(proven(30 * day) && proven(sooner), "nobody was there in the time that is kept");
+    assert!(!proven(sooner - 1), "a channel of its last hour may be forgotten");
+    history.expire(time(39 * day * SECOND), 1000).unwrap();
+    assert!(!proven(39 * day + 10), "the last hour of one that is over is forgotten at once");
+}

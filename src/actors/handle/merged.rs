@@ -3,7 +3,6 @@
 //! A merged visit is told where its first visit stands in the list. So a page holds the visits that continue none before
 //! them, each with all that continue it, however far they lie behind the page; and the next page passes over those.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use hashbrown::HashMap;
@@ -14,13 +13,17 @@ use super::{AskError, VisitItem};
 use crate::domain::event::Seq;
 use crate::domain::names::{ChannelName, UserId};
 use crate::domain::visit::Visit;
-use crate::history::{VisitCursor, VisitQuery};
+use crate::history::{HistoryError, MAX_JOINED, VisitCursor, VisitQuery};
 
-/// A page ends before its limit once so many visits were looked at, save that one merged visit is always told as a whole.
+/// A page ends before its limit once so many visits were looked at, save that one merged visit is always told as a whole
+/// (of at most [`MAX_JOINED`]; of more there is no answer, for where it would be cut no later page could know).
 pub const MAX_LOOKED_AT: usize = 20_000;
 
-/// Visits that may continue one are read in pages of so many: most often there is none, or a few.
-const FOLLOWING: usize = 16;
+/// Visits that may continue one are read in pages of so many at first, for most often there is none, or a few.
+const FEW_FOLLOWING: usize = 16;
+
+/// Each such page is twice as long as the one before, up to so many.
+const MANY_FOLLOWING: usize = 1000;
 
 /// A page of merged visits that is being read.
 pub(super) struct Merging<'a> {
@@ -89,28 +92,33 @@ impl<'a> Merging<'a> {
 
     /// Takes a visit and all that continue it. What was proven of each is proven of the whole; the absences are not.
     fn tell(&mut self, first: Visit) -> Result<(), AskError> {
-        let (mut whole, mut last, mut proven) = (first.clone(), first, Duration::ZERO);
-        let mut following = VecDeque::new();
+        let (mut whole, mut last) = (first.clone(), first);
+        let (mut proven, mut following) = (Vec::new(), Vec::new().into_iter());
+        let mut page = FEW_FOLLOWING;
         loop {
             self.looked_at += 1;
-            if following.is_empty() {
-                following = self.following(&last)?.into();
+            if following.as_slice().is_empty() {
+                following = self.following(&last, page)?.into_iter();
+                page = (2 * page).min(MANY_FOLLOWING);
             }
-            let Some(next) = following.pop_front().filter(|next| self.joins(&last, next)) else { break };
-            proven += self.lengths.item(last)?.length.min;
+            let Some(next) = following.next().filter(|next| self.joins(&last, next)) else { break };
+            proven.push(last.proven());
+            if proven.len() >= MAX_JOINED {
+                let Visit { channel, user, .. } = last;
+                return Err(HistoryError::TooManyJoined { channel, user }.into());
+            }
             whole = whole.joined_with(next.clone());
             last = next;
         }
         self.told.insert((last.channel.clone(), last.user.clone()), last.opened);
         let (whole, last) = (self.lengths.up_to_date(whole)?, self.lengths.up_to_date(last)?);
-        let mut item = self.lengths.item(whole)?;
-        item.length.min = proven + self.lengths.item(last)?.length.min;
-        self.items.push(item);
+        proven.push(last.proven());
+        self.items.push(self.lengths.item_of(whole, &proven)?);
         Ok(())
     }
 
     /// Some of the user's next visits to the channel.
-    fn following(&self, visit: &Visit) -> Result<Vec<Visit>, AskError> {
+    fn following(&self, visit: &Visit, limit: usize) -> Result<Vec<Visit>, AskError> {
         if visit.left.is_none() {
             return Ok(Vec::new());
         }
@@ -118,7 +126,7 @@ impl<'a> Merging<'a> {
             channel: Some(visit.channel.clone()),
             user: Some(visit.user.clone()),
             after: Some(cursor(visit)),
-            limit: FOLLOWING,
+            limit,
             ..self.query.clone()
         };
         Ok(self.lengths.history.visits(&query)?)

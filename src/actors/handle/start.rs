@@ -16,7 +16,7 @@ use crate::actors::poller::PollerParts;
 use crate::actors::recorder::RecorderParts;
 use crate::actors::seat::Seat;
 use crate::actors::source::Source;
-use crate::actors::supervisor::loading::{each_open_gap, end_unwanted, left_behind};
+use crate::actors::supervisor::loading::{each_open_gap, left_behind};
 use crate::actors::supervisor::{Supervisor, SupervisorParts};
 use crate::actors::watchlist::Watchlist;
 use crate::domain::event::EventId;
@@ -84,9 +84,8 @@ pub enum StartError {
 /// [`StartError`].
 pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError> {
     let history = Arc::clone(&parts.history);
-    let (targets, groups) = (settings.targets, settings.groups.clone());
-    let now = parts.clock.now();
-    let watchlist = tokio::task::spawn_blocking(move || recover(&*history, targets, &groups, now)).await;
+    let (targets, now) = (settings.targets, parts.clock.now());
+    let watchlist = tokio::task::spawn_blocking(move || recover(&*history, targets, now)).await;
     let (watchlist, newest, last_event) = watchlist.map_err(|_| StartError::Interrupted)??;
     let registry = Registry::default();
     let committed = broadcast::Sender::new(COMMITS_KEPT);
@@ -110,7 +109,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         clock: parts.clock.clone(),
         limits: settings.limits,
         registry: registry.clone(),
-        rests_until: Arc::default(),
+        rest: Arc::default(),
     };
     let supervisor = Supervisor::new(SupervisorParts {
         policies: settings.policies,
@@ -138,13 +137,11 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
     })
 }
 
-/// Notices a crash, reads what the API had watched, takes up again what patterns had found, and ends the watches that
-/// nobody wants any more. Gives the newest of the record too,
-/// and the last event.
+/// Notices a crash, reads what the API had watched, and takes up again what patterns had found. Gives the newest of the
+/// record too, and the last event.
 fn recover(
     history: &dyn History,
     configured: Vec<Target>,
-    groups: &[GroupName],
     now: Time,
 ) -> Result<(Watchlist, Option<Time>, EventId), StartError> {
     let crashed = history.recover()?;
@@ -162,10 +159,6 @@ fn recover(
     let patterns: Vec<Pattern> = watchlist.patterns().cloned().collect();
     for channel in left_behind(history, &patterns, now)? {
         watchlist.take_up(&channel);
-    }
-    // Which channels a group means is not known yet.
-    if groups.is_empty() {
-        end_unwanted(history, |channel| watchlist.wants(channel), now)?;
     }
     Ok((watchlist, history.newest()?, history.event_ids()?.0))
 }

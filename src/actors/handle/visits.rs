@@ -11,7 +11,7 @@ use super::occupants::cursor;
 use super::{Adsum, AskError, Page, VisitItem};
 use crate::domain::names::ChannelName;
 use crate::domain::time::Time;
-use crate::domain::visit::Visit;
+use crate::domain::visit::{Length, Visit, proven_time};
 use crate::history::{History, VisitCursor, VisitQuery};
 
 impl Adsum {
@@ -99,9 +99,17 @@ impl<'a> Lengths<'a> {
 
     /// The visit with its length and the gaps inside it.
     pub(super) fn item(&self, visit: Visit) -> Result<VisitItem, AskError> {
+        let proven = visit.proven();
+        self.item_of(visit, &[proven])
+    }
+
+    /// The same of a visit of which these spans are proven, gaps aside.
+    pub(super) fn item_of(&self, visit: Visit, proven: &[(Time, Time)]) -> Result<VisitItem, AskError> {
         let from = visit.joined.not_before.unwrap_or(visit.joined.not_after);
         let to = visit.left.map_or(self.now, |left| left.not_after);
         let gaps = gaps_of(self.history, &visit.channel, from, to)?;
-        Ok(VisitItem { length: visit.length(&gaps.list, self.now, gaps.kept_since), visit, gaps: gaps.list })
+        let longest = visit.length(&gaps.list, self.now, gaps.kept_since);
+        let length = Length { min: proven_time(proven, &gaps.list, gaps.kept_since), ..longest };
+        Ok(VisitItem { length, visit, gaps: gaps.list })
     }
 }

@@ -121,23 +121,16 @@ impl Supervisor {
         live.committing.store(false, Ordering::Relaxed);
         let name = &live.name;
         if let Ok(changes) = result {
-            let mut channel = live.channel.write();
-            channel.apply(nobody, changes);
-            channel.be_patient(self.patience());
+            live.channel.write().apply(nobody, changes);
         }
         let Some(Place::Recording { since }) = self.channels.get(name) else { return };
         let place = Place::Dormant { since: *since };
         self.channels.insert(name.clone(), place);
-        if self.stopping {
-            return;
-        }
-        if let Err(RecordError::Conflict | RecordError::Lost) = result {
+        if let (Err(RecordError::Conflict | RecordError::Lost), false) = (result, self.stopping) {
             self.parts.watchlist.take_up(name);
             self.load(vec![name.clone()], ctx);
-        } else if self.parts.watchlist.wants(name) {
-            self.want(vec![name.clone()], ctx);
-        } else if !self.parts.watchlist.means(name) {
-            self.let_go(vec![name.clone()], ctx);
+        } else {
+            self.settle(vec![name.clone()], ctx);
         }
     }
 
@@ -146,14 +139,16 @@ impl Supervisor {
         self.parts.discover_interval.saturating_mul(DISCOVERIES)
     }
 
-    /// Whether a channel that was just loaded is left to the discoveries: a pattern had found it before adsum started, and
-    /// nobody was there when it was last observed, nor at the first discovery since, if there was one.
-    pub(super) fn rests(&mut self, live: &Live) -> bool {
+    /// A channel that was just loaded is left to the discoveries if a pattern had found it before adsum started, and nobody
+    /// was there when it was last observed, nor at the first discovery since, if there was one.
+    pub(super) fn leave_what_was_found(&mut self, live: &Live) {
         let taken_up = self.taken_up.remove(&live.name);
         let channel = live.channel.read();
         let vacant = channel.run().is_some() && channel.is_vacant();
         let listed = self.discovered.as_ref().is_some_and(|found| found.channels.contains(&live.name));
-        taken_up && vacant && !listed && self.parts.watchlist.leave_to_discoveries(&live.name)
+        if taken_up && vacant && !listed {
+            self.parts.watchlist.leave_to_discoveries(&live.name);
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::domain::channel::Channel;
 use crate::domain::gap::{Gap, GapReason};
 use crate::domain::names::{ChannelName, Pattern};
 use crate::domain::time::Time;
-use crate::history::{Entry, History, HistoryError, VisitQuery};
+use crate::history::{History, HistoryError, VisitQuery};
 
 /// Gaps are read in pages of so many.
 const GAPS: usize = 1000;
@@ -117,26 +117,4 @@ pub(in crate::actors) fn left_behind(
         }
     }
     Ok(names)
-}
-
-/// A channel that was watched when adsum ended, and is not meant any more, was stopped up to now and is unwatched from
-/// now on.
-pub(in crate::actors) fn end_unwanted(
-    history: &dyn History,
-    wanted: impl Fn(&ChannelName) -> bool,
-    now: Time,
-) -> Result<(), HistoryError> {
-    let mut unwanted = Vec::new();
-    each_open_gap(history, now, |channel, gap| {
-        if gap.reason != GapReason::Unwatched && !wanted(&channel) {
-            unwanted.push(channel);
-        }
-    })?;
-    let mut entries = Vec::with_capacity(unwanted.len());
-    for name in unwanted {
-        let Some(kept) = history.checkpoint(&name)? else { continue };
-        let changes = Channel::resume(name.clone(), Duration::MAX, kept, now).stop(now, GapReason::Unwatched);
-        entries.push(Entry { channel: name, changes });
-    }
-    if entries.is_empty() { Ok(()) } else { history.commit(&entries).map(|_| ()) }
 }

@@ -218,6 +218,9 @@ impl Actor for Supervisor {
         }
         self.want(self.parts.watchlist.channels().cloned().collect(), ctx);
         self.start_child(&Child::Scout, ctx);
+        if self.unlisted.is_empty() {
+            self.end_unwanted(ctx);
+        }
     }
 }
 

@@ -54,6 +54,15 @@ impl Place {
     pub(super) fn is_dormant(&self) -> bool {
         matches!(self, Self::Dormant { .. } | Self::Recording { .. })
     }
+
+    /// Whether the history has its watch, and goes on having it.
+    pub(super) fn has_begun(&self) -> bool {
+        match self {
+            Self::Watched(_) | Self::Dormant { .. } | Self::Recording { .. } => true,
+            Self::Ending { dormant, .. } => *dormant,
+            Self::ToLoad | Self::Loading => false,
+        }
+    }
 }
 
 impl Supervisor {
@@ -102,17 +111,39 @@ impl Supervisor {
     pub(super) fn ended(&mut self, name: &ChannelName, ctx: &mut Context<Self>) {
         if let Some(Place::Ending { dormant: true, .. }) = self.channels.get(name) {
             self.channels.insert(name.clone(), Place::Dormant { since: Instant::now() });
-            if let Some(live) = self.parts.registry.get(name) {
-                live.channel.write().be_patient(self.patience());
-            }
-        } else {
-            self.channels.remove(name);
-            self.parts.registry.withdraw(name);
+            return self.settle(vec![name.clone()], ctx);
         }
+        self.channels.remove(name);
+        self.parts.registry.withdraw(name);
         // Somebody may want it again by now.
         if !self.stopping && self.parts.watchlist.wants(name) {
             self.want(vec![name.clone()], ctx);
         }
+    }
+
+    /// Decides what becomes of channels that are loaded and have no actor, each in [`Place::Dormant`]: what is wanted is
+    /// watched, and so is what a pattern means until nobody is there; then it is left to the discoveries. All others are let
+    /// go.
+    pub(super) fn settle(&mut self, names: Vec<ChannelName>, ctx: &mut Context<Self>) {
+        if self.stopping {
+            return;
+        }
+        let (mut wanted, mut over) = (Vec::new(), Vec::new());
+        for name in names {
+            let Some(live) = self.parts.registry.get(&name) else { continue };
+            if !live.channel.read().is_vacant() {
+                self.parts.watchlist.take_up(&name);
+            }
+            if self.parts.watchlist.wants(&name) {
+                wanted.push(name);
+            } else if self.parts.watchlist.means(&name) {
+                live.channel.write().be_patient(self.patience());
+            } else {
+                over.push(name);
+            }
+        }
+        self.want(wanted, ctx);
+        self.let_go(over, ctx);
     }
 
     /// Loads channels from the history, or begins them there.
@@ -166,8 +197,7 @@ impl Supervisor {
     }
 
     fn loaded(&mut self, channels: Vec<(ChannelName, Channel)>, ctx: &mut Context<Self>) {
-        let mut watched = Vec::with_capacity(channels.len());
-        let mut unwanted = Vec::new();
+        let mut names = Vec::with_capacity(channels.len());
         for (name, mut channel) in channels {
             let policy = self.parts.policies.of(&name);
             channel.gap_after = policy.gap_after;
@@ -177,17 +207,11 @@ impl Supervisor {
             }
             let live = Arc::new(Live::new(channel, policy));
             self.parts.registry.publish(Arc::clone(&live));
-            if self.rests(&live) {
-                self.channels.insert(name, Place::Dormant { since: Instant::now() });
-                continue;
-            }
-            if !self.parts.watchlist.wants(&name) {
-                unwanted.push(name);
-            }
-            watched.push(self.start(live));
+            self.leave_what_was_found(&live);
+            self.channels.insert(name.clone(), Place::Dormant { since: Instant::now() });
+            names.push(name);
         }
-        self.poll(watched, ctx);
-        self.let_go(unwanted, ctx);
+        self.settle(names, ctx);
     }
 
     /// Starts an actor again for a dormant channel.

@@ -78,7 +78,7 @@ impl Supervisor {
         let means = |name: &&ChannelName| self.parts.watchlist.means(name);
         let dormant = self.channels.iter().filter(|(_, place)| matches!(place, Place::Dormant { .. }));
         let meaningless = dormant.map(|(name, _)| name).filter(|name| !means(name)).cloned().collect();
-        self.let_go(meaningless, ctx);
+        self.settle(meaningless, ctx);
     }
 
     fn discovered(&mut self, moment: Moment, channels: Vec<ChannelName>, ctx: &mut Context<Self>) {
@@ -106,11 +106,12 @@ impl Supervisor {
         ctx: &mut Context<Self>,
     ) {
         let matching = |name: &&ChannelName| patterns.iter().any(|pattern| pattern.matches(name));
-        let listed: Vec<ChannelName> = channels.iter().filter(matching).cloned().collect();
+        let mut listed: Vec<ChannelName> = channels.iter().filter(matching).cloned().collect();
         if !listed.iter().all(|name| self.parts.watchlist.wants(name)) {
             // More than can be watched: what has no record afterwards may have been listed.
             return;
         }
+        listed.retain(|name| !self.channels.get(name).is_some_and(Place::has_begun));
         let last = self.discovered.as_ref().map(|discovery| discovery.moment);
         let patience = if last == self.noted { self.patience() } else { Duration::ZERO };
         let discovery = history::Discovery { moment, patterns, listed, patience };
@@ -136,9 +137,9 @@ impl Supervisor {
         }
     }
 
-    /// Now that every group was listed, what was watched before adsum started and is not meant any more is known. It is
-    /// loaded, and ended like any other that nobody wants by the time it is.
-    fn end_unwanted(&self, ctx: &mut Context<Self>) {
+    /// Once every group was listed, what was watched before adsum started and is not meant any more is known. It is loaded,
+    /// and ended like any other that nobody wants by the time it is.
+    pub(super) fn end_unwanted(&self, ctx: &mut Context<Self>) {
         let (history, now) = (Arc::clone(&self.parts.recorder.history), self.clock().now());
         let work =
             async move { flatten(tokio::task::spawn_blocking(move || watched_before(&*history, now)).await) };

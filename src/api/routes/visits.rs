@@ -28,7 +28,8 @@ pub(crate) struct VisitsParams {
     #[param(value_type = Option<bool>)]
     open: Option<String>,
     /// Joins two visits of a user to a channel if the longest possible absence between them is at most this (`30s`). A
-    /// page may then hold fewer items than its limit, or none, and still have a `next`.
+    /// page may then hold fewer items than its limit, or none, and still have a `next`. More than 100,000 visits are not
+    /// joined to one: the answer is `bad_range`, and a shorter span or a shorter `merge` is answered.
     merge: Option<String>,
     /// How many items, 1 to 1000; 100 unless given.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]

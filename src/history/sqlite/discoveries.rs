@@ -9,8 +9,8 @@ use crate::domain::occupancy::Run;
 use crate::domain::time::{Moment, Time};
 use crate::history::{Discovery, HistoryError, Result, Unlisted};
 
-/// A series that is over is forgotten as a whole once it began so long before what is kept does. A channel that it listed
-/// may be forgotten by then, and is unwatched since a little earlier than its watch ended: nothing may be answered for it.
+/// A series that is over is shortened so much sooner than one that goes on. A channel that it listed may be forgotten by
+/// then, and is unwatched since a little earlier than its watch ended: nothing may be answered for it.
 const SOONER: std::time::Duration = std::time::Duration::from_secs(3600);
 
 /// The last discovery for each pattern.
@@ -102,12 +102,16 @@ fn series(row: &Row<'_>, until: Option<Time>) -> Result<Unlisted> {
     Ok(Unlisted { run, goes_on: !over && until.is_none() })
 }
 
-/// Forgets what is older than is kept.
+/// Forgets what is older than is kept: of a series only what is, however long ago it began.
 pub(super) fn expire(tx: &Transaction<'_>, before: Time) -> Result<()> {
-    let over = "DELETE FROM discoveries WHERE over = 1 AND first_latest < ?1";
-    tx.prepare_cached(over)?.execute([before.plus(SOONER)])?;
-    let current = "UPDATE discoveries SET first_earliest = min(?1, last_latest), first_latest = min(?1, last_latest) \
-                   WHERE first_latest < ?1";
-    tx.prepare_cached(current)?.execute([before])?;
+    let sooner = before.plus(SOONER);
+    let gone = "DELETE FROM discoveries WHERE over = 1 AND last_earliest < ?1";
+    tx.prepare_cached(gone)?.execute([sooner])?;
+    // Where two would begin together, which only a clock that was set back can bring about, one is enough.
+    let shorten = "UPDATE OR REPLACE discoveries SET first_earliest = min(?1, last_latest), first_latest = min(?1, last_latest) \
+                   WHERE over = ?2 AND first_latest < ?1";
+    let mut shorten = tx.prepare_cached(shorten)?;
+    shorten.execute(params![sooner, true])?;
+    shorten.execute(params![before, false])?;
     Ok(())
 }
