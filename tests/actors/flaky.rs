@@ -19,7 +19,12 @@ use parking_lot::Mutex;
 /// What goes wrong with a history.
 pub(crate) trait Trouble: Send + Sync + 'static {
     /// Before anything is written.
-    fn before_write(&self) -> Result<()>;
+    fn before_write(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Before visits are read.
+    fn before_visits(&self, _: &dyn History) {}
 
     /// Before a commit.
     fn before_commit(&self) -> Result<()> {
@@ -143,6 +148,11 @@ impl<F: Trouble> History for Flaky<F> {
         self.write(History::recover)
     }
 
+    fn visits(&self, query: &VisitQuery) -> Result<Vec<Visit>> {
+        self.faults.before_visits(&*self.inner);
+        self.inner.visits(query)
+    }
+
     fn gaps(
         &self,
         channel: Option<&ChannelName>,
@@ -162,7 +172,6 @@ impl<F: Trouble> History for Flaky<F> {
         events(query: &EventQuery) -> Vec<Recorded>;
         event_ids() -> (EventId, EventId);
         newest() -> Option<Time>;
-        visits(query: &VisitQuery) -> Vec<Visit>;
         visit_before(visit: &Visit) -> Option<Visit>;
         state_at(visit: &Visit, at: Time) -> StateAt;
         runs(channel: &ChannelName, from: Time, to: Time) -> Vec<Run>;

@@ -138,7 +138,7 @@ async fn what_expires_while_a_question_is_answered_is_not_answered_with_no() {
     assert_eq!(ask().await.unwrap().answer.present, Present::Yes);
     // What the recorder does every hour, between two of the question's reads.
     let keep = time(150.0);
-    *stage.before_visits.lock() = Some(Box::new(move |history| while history.expire(keep, 1000).unwrap() {}));
+    stage.meanwhile.happens(move |history| while history.expire(keep, 1000).unwrap() {});
     let answer = ask().await.unwrap().answer;
     assert_ne!(answer.present, Present::No, "{answer:?}");
 }

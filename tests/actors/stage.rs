@@ -7,26 +7,20 @@ use std::time::Duration;
 use adsum::actors::clock::Clock;
 use adsum::actors::handle::{Adsum, Parts, Settings, start};
 use adsum::actors::source::{HereNow, Listing, Source, Trouble};
-use adsum::domain::channel::Checkpoint;
-use adsum::domain::event::{EventId, Recorded};
-use adsum::domain::gap::Gap;
-use adsum::domain::names::UserId;
-use adsum::domain::names::{ChannelName, GroupName};
+use adsum::domain::names::{GroupName, UserId};
 use adsum::domain::observation::Occupant;
-use adsum::domain::occupancy::Run;
 use adsum::domain::state::Shown;
 use adsum::domain::time::Time;
-use adsum::domain::visit::Visit;
+use adsum::history::History;
 use adsum::history::sqlite::Sqlite;
-use adsum::history::{
-    ChannelRecord, Discovery, Entry, EventQuery, History, Mark, Result, StateAt, Unlisted, VisitQuery,
-};
 use adsum::states::States;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use tempfile::TempDir;
 use tokio::time::Instant;
+
+use crate::flaky::{self, Flaky};
 
 /// The time at which every stage begins.
 const START: Time = Time::from_micros(1_800_000_000_000_000);
@@ -63,7 +57,7 @@ pub(crate) fn listing(request: &HereNow, channel: &str, users: &[&str]) -> Listi
 }
 
 /// What happens to the history once, before the visits of a question are read.
-pub(crate) type Happening = Box<dyn FnOnce(&dyn History) + Send>;
+type Happening = Box<dyn FnOnce(&dyn History) + Send>;
 
 /// So many seconds after the start.
 pub(crate) fn time(seconds: f64) -> Time {
@@ -73,7 +67,7 @@ pub(crate) fn time(seconds: f64) -> Time {
 pub(crate) struct Stage {
     pub(crate) adsum: Adsum,
     pub(crate) history: Arc<dyn History>,
-    pub(crate) before_visits: Arc<Mutex<Option<Happening>>>,
+    pub(crate) meanwhile: Arc<Meanwhile>,
     source: Arc<Script>,
     folder: TempDir,
 }
@@ -90,10 +84,9 @@ impl Stage {
 
     async fn open(settings: Settings, answer: Box<Answer>, folder: TempDir, since: Instant) -> Self {
         let source = Arc::new(Script { answer, start: since, requests: AtomicUsize::new(0) });
-        let before_visits = Arc::default();
-        let inner = Sqlite::open(&folder.path().join("history.db")).unwrap();
-        let history: Arc<dyn History> =
-            Arc::new(Watched { inner, before_visits: Arc::clone(&before_visits) });
+        let meanwhile = Arc::<Meanwhile>::default();
+        let inner = Box::new(Sqlite::open(&folder.path().join("history.db")).unwrap());
+        let history: Arc<dyn History> = Arc::new(Flaky { inner, faults: Arc::clone(&meanwhile) });
         let states = tempfile::tempdir_in(folder.path()).unwrap().keep();
         let parts = Parts {
             source: Arc::clone(&source) as Arc<dyn Source>,
@@ -102,7 +95,7 @@ impl Stage {
             clock: Clock::starting_at(START.plus(since.elapsed())),
         };
         let adsum = start(settings, parts).await.unwrap();
-        Self { adsum, history, before_visits, source, folder }
+        Self { adsum, history, meanwhile, source, folder }
     }
 
     /// Lets virtual time pass.
@@ -131,61 +124,20 @@ impl Stage {
     }
 }
 
-/// A history in which something may happen between two reads.
-struct Watched {
-    inner: Sqlite,
-    before_visits: Arc<Mutex<Option<Happening>>>,
-}
+/// What may happen between two reads.
+#[derive(Default)]
+pub(crate) struct Meanwhile(Mutex<Option<Happening>>);
 
-macro_rules! pass {
-    ($($method:ident($($name:ident: $type:ty),*) -> $result:ty;)*) => {
-        $(fn $method(&self, $($name: $type),*) -> Result<$result> { self.inner.$method($($name),*) })*
-    };
-}
-
-impl History for Watched {
-    fn id(&self) -> &str {
-        self.inner.id()
+impl Meanwhile {
+    pub(crate) fn happens(&self, what: impl FnOnce(&dyn History) + Send + 'static) {
+        *self.0.lock() = Some(Box::new(what));
     }
+}
 
-    fn visits(&self, query: &VisitQuery) -> Result<Vec<Visit>> {
-        if let Some(happen) = self.before_visits.lock().take() {
-            happen(&self.inner);
+impl flaky::Trouble for Meanwhile {
+    fn before_visits(&self, history: &dyn History) {
+        if let Some(happen) = self.0.lock().take() {
+            happen(history);
         }
-        self.inner.visits(query)
-    }
-
-    fn gaps(
-        &self,
-        channel: Option<&ChannelName>,
-        span: (Option<Time>, Option<Time>),
-        after: Option<&(Time, ChannelName)>,
-        limit: usize,
-    ) -> Result<Vec<(ChannelName, Gap)>> {
-        self.inner.gaps(channel, span, after, limit)
-    }
-
-    pass! {
-        commit(entries: &[Entry]) -> Vec<Recorded>;
-        begin(channels: &[ChannelName], began: Time) -> ();
-        mark(mark: &Mark) -> ();
-        checkpoint(channel: &ChannelName) -> Option<Checkpoint>;
-        recover() -> usize;
-        discovered(discovery: &Discovery) -> ();
-        unlisted(channel: &ChannelName, at: Time) -> Option<Unlisted>;
-        visit_before(visit: &Visit) -> Option<Visit>;
-        channels(after: Option<&ChannelName>, limit: usize) -> Vec<ChannelName>;
-        channel(channel: &ChannelName) -> Option<ChannelRecord>;
-        knows_user(user: &UserId) -> bool;
-        events(query: &EventQuery) -> Vec<Recorded>;
-        event_ids() -> (EventId, EventId);
-        newest() -> Option<Time>;
-        state_at(visit: &Visit, at: Time) -> StateAt;
-        runs(channel: &ChannelName, from: Time, to: Time) -> Vec<Run>;
-        watches() -> Vec<String>;
-        add_watch(watch: &str) -> bool;
-        remove_watch(watch: &str) -> bool;
-        expire(before: Time, limit: usize) -> bool;
-        kept_since() -> Option<Time>;
     }
 }
