@@ -1,0 +1,166 @@
+//! The conversation with a mail server.
+
+use std::fmt::Write as _;
+
+use lettre::Address;
+use lettre::message::Mailbox;
+use lettre::transport::smtp::Error;
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters};
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::extension::ClientId;
+use secrecy::ExposeSecret as _;
+use tokio::net::TcpStream;
+
+use super::bounded::Bounded;
+use super::{EmailSettings, Encryption};
+use crate::notify::SettingsError;
+use crate::notify::outcome::{Remedy, Undelivered};
+
+/// One mail server, and how to speak to it.
+pub(super) struct Smtp {
+    server: String,
+    port: u16,
+    encryption: Encryption,
+    tls: Option<TlsParameters>,
+    hello: ClientId,
+    login: Option<Credentials>,
+}
+
+/// What became of one mail. Recipients are named by their place.
+pub(super) struct Handed {
+    /// They have it.
+    pub(super) taken: Vec<usize>,
+    /// The server will never take it for them.
+    pub(super) refused: Vec<usize>,
+    /// The server may take it for them later.
+    pub(super) later: Vec<usize>,
+    /// What the server said.
+    pub(super) answer: String,
+}
+
+impl Smtp {
+    pub(super) fn new(settings: &EmailSettings, from: &Mailbox) -> Result<Self, SettingsError> {
+        if settings.login.is_some() && settings.encryption == Encryption::Plain {
+            return Err(SettingsError::PlainPassword);
+        }
+        let tls = match settings.encryption {
+            Encryption::Plain => None,
+            Encryption::Starttls | Encryption::Tls => Some(tls(settings)?),
+        };
+        let usual = match settings.encryption {
+            Encryption::Starttls => 587,
+            Encryption::Tls => 465,
+            Encryption::Plain => 25,
+        };
+        let login = settings.login.as_ref();
+        let login = login.map(|login| (login.user.clone(), login.password.expose_secret().to_owned()));
+        Ok(Self {
+            server: settings.server.clone(),
+            port: settings.port.unwrap_or(usual),
+            encryption: settings.encryption,
+            tls,
+            hello: ClientId::Domain(from.email.domain().to_owned()),
+            login: login.map(|(user, password)| Credentials::new(user, password)),
+        })
+    }
+
+    /// Hands `mail` over for every recipient that the server takes it for.
+    pub(super) async fn hand_over(
+        &self,
+        from: &Address,
+        to: &[(usize, &Address)],
+        mail: &[u8],
+    ) -> Result<Handed, Undelivered> {
+        let mut server = self
+            .connect()
+            .await
+            .map_err(|what| Undelivered::retry(&format!("{}:{}: {what}", self.server, self.port)))?;
+        let result = self.converse(&mut server, from, to, mail).await;
+        // A polite end is worth no failure, whatever comes of it.
+        server.abort().await;
+        result
+    }
+
+    /// Whatever goes wrong here is about the server, not about the mail: another day it may be better.
+    async fn connect(&self) -> Result<AsyncSmtpConnection, String> {
+        let address = (self.server.as_str(), self.port);
+        let smtp = |error: Error| error.to_string();
+        if let (Encryption::Tls, Some(tls)) = (self.encryption, &self.tls) {
+            // No bound on what is read, but the server has shown a certificate before it says a word.
+            let connection =
+                AsyncSmtpConnection::connect_tokio1(address, None, &self.hello, Some(tls.clone()), None);
+            return connection.await.map_err(smtp);
+        }
+        let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+        let stream = Box::new(Bounded::new(stream));
+        let mut server =
+            AsyncSmtpConnection::connect_with_transport(stream, &self.hello).await.map_err(smtp)?;
+        if let Some(tls) = &self.tls {
+            server.starttls(tls.clone(), &self.hello).await.map_err(smtp)?;
+        }
+        Ok(server)
+    }
+
+    async fn converse(
+        &self,
+        server: &mut AsyncSmtpConnection,
+        from: &Address,
+        to: &[(usize, &Address)],
+        mail: &[u8],
+    ) -> Result<Handed, Undelivered> {
+        if let Some(login) = &self.login {
+            let known = [Mechanism::Plain, Mechanism::Login];
+            server.auth(&known, login).await.map_err(|error| refused(&error))?;
+        }
+        let begin = Mail::new(Some(from.clone()), vec![]);
+        server.command(begin).await.map_err(|error| refused(&error))?;
+        let mut handed = Handed { taken: vec![], refused: vec![], later: vec![], answer: String::new() };
+        for (at, address) in to {
+            match server.command(Rcpt::new((*address).clone(), vec![])).await {
+                Ok(_) => handed.taken.push(*at),
+                Err(error) if error.is_permanent() => {
+                    handed.refused.push(*at);
+                    handed.note(address, &error);
+                }
+                Err(error) if error.is_transient() => {
+                    handed.later.push(*at);
+                    handed.note(address, &error);
+                }
+                Err(error) => return Err(refused(&error)),
+            }
+        }
+        if handed.taken.is_empty() {
+            return Ok(handed);
+        }
+        server.command(Data).await.map_err(|error| refused(&error))?;
+        let answer = server.message(mail).await.map_err(|error| refused(&error))?;
+        let said: Vec<&str> = answer.message().collect();
+        handed.answer = format!("{} {}{}", answer.code(), said.join(" "), handed.answer);
+        Ok(handed)
+    }
+}
+
+impl Handed {
+    fn note(&mut self, address: &Address, error: &Error) {
+        // Writing to a string does not fail.
+        let _ = write!(self.answer, "; {address}: {error}");
+    }
+}
+
+/// What an answer to a command means: 4yz is worth another try, 5yz is not (RFC 5321, 4.2.1), nor is a wrong password.
+fn refused(error: &Error) -> Undelivered {
+    let remedy = if error.is_permanent() { Remedy::Fail } else { Remedy::Retry { after: None } };
+    Undelivered::new(remedy, &error.to_string())
+}
+
+fn tls(settings: &EmailSettings) -> Result<TlsParameters, SettingsError> {
+    let wrong = |error: Error| SettingsError::Tls { what: error.to_string() };
+    let mut tls = TlsParameters::builder(settings.server.clone());
+    if let Some(pem) = &settings.ca {
+        tls = tls
+            .certificate_store(CertificateStore::None)
+            .add_root_certificate(Certificate::from_pem(pem).map_err(wrong)?);
+    }
+    tls.build().map_err(wrong)
+}
