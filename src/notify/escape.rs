@@ -48,11 +48,9 @@ impl Medium {
     /// The address of a web page in a form that is inert in every medium; nothing if it is no such address.
     pub(super) fn address(self, link: &str) -> Option<String> {
         let known = link.starts_with("http://") || link.starts_with("https://");
-        if !known || link.len() > MAX_LINK {
-            return None;
-        }
         let encoded = percent_encode(link.as_bytes(), NOT_IN_LINKS).to_string();
-        Some(if self == Self::Slack { encoded.replace('&', "&amp;") } else { encoded })
+        (known && encoded.len() <= MAX_LINK)
+            .then(|| if self == Self::Slack { encoded.replace('&', "&amp;") } else { encoded })
     }
 
     /// An [`address`](Self::address) with a label of ours.
@@ -101,7 +99,7 @@ impl Medium {
 }
 
 /// The longest link, in bytes; a longer one is left out.
-const MAX_LINK: usize = 8 * 1024;
+const MAX_LINK: usize = 1024;
 
 /// All but what addresses of ours are made of: so nothing is left that means anything to Slack, Discord or HTML, but for
 /// `&`. `%` stays, for what is encoded already is not encoded again.

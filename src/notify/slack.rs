@@ -19,7 +19,7 @@ const MAX_HEADER: usize = 150;
 const MAX_SECTION: usize = 3000;
 
 /// The most sections; Slack takes 50 blocks.
-const MAX_SECTIONS: usize = 10;
+const MAX_SECTIONS: usize = 20;
 
 /// One Slack channel.
 pub struct Slack {

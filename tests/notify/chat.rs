@@ -27,12 +27,48 @@ pub(crate) async fn to_discord(message: &Message) -> Value {
 #[tokio::test]
 async fn slack_gets_a_header_and_a_text_a_person_can_act_on() {
     insta::assert_json_snapshot!(to_slack(&firing()).await, @r#"
+    {
+      "blocks": [
+        {
+          "text": {
+            "emoji": false,
+            "text": "firing: crowded (warning), lobby",
+            "type": "plain_text"
+          },
+          "type": "header"
+        },
+        {
+          "text": {
+            "text": "`lobby`: occupancy above 200, 240 there.\nBegan between 2026-11-24 14:03:02 and 14:03:08 UTC, as PubNub knew it.\n<https://adsum.example/v1/channels/lobby?a=1&amp;b=2|Now and since>",
+            "type": "mrkdwn",
+            "verbatim": true
+          },
+          "type": "section"
+        }
+      ],
+      "text": "firing: crowded (warning), lobby",
+      "unfurl_links": false,
+      "unfurl_media": false
+    }
     "#);
 }
 
 #[tokio::test]
 async fn discord_gets_a_line_and_an_embed_and_mentions_nobody() {
     insta::assert_json_snapshot!(to_discord(&firing()).await, @r#"
+    {
+      "allowed_mentions": {
+        "parse": []
+      },
+      "content": "firing: crowded (warning), lobby",
+      "embeds": [
+        {
+          "color": 14233637,
+          "description": "**lobby**: occupancy above 200, 240 there.\nBegan between 2026\\-11\\-24 14\\:03\\:02 and 14\\:03\\:08 UTC, as PubNub knew it.\n[Now and since](<https://adsum.example/v1/channels/lobby?a=1&b=2>)",
+          "timestamp": "2026-11-24T14:03:08.000Z"
+        }
+      ]
+    }
     "#);
 }
 

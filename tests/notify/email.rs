@@ -73,8 +73,20 @@ async fn a_mail_arrives_with_a_text_and_the_same_in_html(
     assert_eq!(header(&mail, "message-id"), Some("<0b9e-delivery_1@example.com>"));
     assert_eq!(header(&mail, "auto-submitted"), Some("auto-generated"));
     insta::allow_duplicates! {
-        insta::assert_snapshot!(mail["text"].as_str().unwrap(), @"");
-        insta::assert_snapshot!(mail["html"].as_str().unwrap(), @"");
+        insta::assert_snapshot!(mail["text"].as_str().unwrap(), @r#"
+        "lobby": occupancy above 200, 240 there.
+        Began between 2026-11-24 14:03:02 and 14:03:08 UTC, as PubNub knew it.
+        Now and since: https://adsum.example/v1/channels/lobby?a=1&b=2
+        "#);
+        insta::assert_snapshot!(mail["html"].as_str().unwrap(), @r##"
+        <!DOCTYPE html>
+        <html><body style="font-family: sans-serif">
+        <h2 style="border-left: 6px solid #d93025; padding-left: 8px">firing: crowded (warning), lobby</h2>
+        <p>&quot;lobby&quot;: occupancy above 200, 240 there.<br>
+        Began between 2026-11-24 14:03:02 and 14:03:08 UTC, as PubNub knew it.<br>
+        Now and since: <a href="https://adsum.example/v1/channels/lobby?a=1&amp;b=2">https://adsum.example/v1/channels/lobby?a=1&amp;b=2</a></p>
+        </body></html>
+        "##);
     }
 }
 

@@ -74,7 +74,9 @@ async fn discord_sees_no_mention_and_no_markup() {
                 for mention in ["@everyone", "@here", "<@", "<#", "](https://evil", "||"] {
                     assert!(!unescaped(text).contains(mention), "{text}");
                 }
-                assert!(!text.contains("https://evil"), "{text}");
+                let mut own =
+                    text.lines().filter(|line| !line.starts_with("[Now and since](<https://adsum.example/"));
+                assert!(own.all(|line| !line.contains("https://")), "{text}");
             }
             assert!(text.lines().count() <= 4, "{text}");
         }
@@ -192,7 +194,8 @@ proptest! {
             let content = unescaped(body["content"].as_str().unwrap());
             let plain = content.chars().all(|c| !c.is_ascii_punctuation() || "(),:".contains(c));
             prop_assert!(plain, "{}", content);
-            prop_assert!(!content.chars().any(|c| c.is_control() && c != '\u{0}'));
+            let control = content.chars().any(|c| c.is_control() && c != '\u{0}');
+            prop_assert!(!control, "{}", content);
         }
     }
 }

@@ -20,8 +20,8 @@ fn a_stored_message_comes_back_the_same() {
 
 #[test]
 fn the_stored_form_is_the_one_that_older_outboxes_hold() {
-    insta::assert_snapshot!(serde_json::to_string(&firing()).unwrap(), @"");
-    insta::assert_snapshot!(serde_json::to_string(&joined("lobby", "ada")).unwrap(), @"");
+    insta::assert_snapshot!(serde_json::to_string(&firing()).unwrap(), @r#"{"delivery":"0b9e-delivery_1","at":1795528988000000,"kind":"firing","rule":"crowded","severity":"warning","alerts":[{"alert_id":"5bd0a1c2-0000-4000-8000-000000000001","channel":"lobby","condition":"occupancy above 200","value":240,"bound":200,"user":null,"since":{"not_before":1795528982500000,"not_after":1795528987250000},"ended":null,"gap":null,"because":null,"link":"https://adsum.example/v1/channels/lobby?a=1&b=2"}],"more":0}"#);
+    insta::assert_snapshot!(serde_json::to_string(&joined("lobby", "ada")).unwrap(), @r#"{"delivery":"0b9e-delivery_1","at":1795528988000000,"kind":"event","id":41,"event":"join","channel":"lobby","user":"ada","window":{"not_before":null,"not_after":1795528987250000},"occupancy":7,"state":{"mood":"ok"},"link":"https://adsum.example/v1/presence"}"#);
 }
 
 proptest! {

@@ -29,7 +29,7 @@ class Handler:
     async def handle_RCPT(self, server, session, envelope, address, _options):
         name = address.split("@")[0]
         if name == "unknown":
-            return "550 5.1.1 no such user\r\n here"
+            return "550-5.1.1 no such user\r\n550 5.1.1 here"
         if name == "full" or (name == "slow" and address not in self.seen):
             self.seen.add(address)
             return "452 4.2.2 not now"

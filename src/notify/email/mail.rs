@@ -53,8 +53,8 @@ fn system_time(time: Time) -> SystemTime {
 
 /// The title and the text, with the message's own links as links.
 fn html(message: &Message, texts: &Rendered) -> String {
-    let links: Vec<String> = links(&message.body).filter_map(|link| Medium::Plain.address(link)).collect();
-    let lines: Vec<String> = texts.text.lines().map(|line| with_links(line, &links)).collect();
+    let ours: Vec<String> = links(&message.body).filter_map(|link| Medium::Plain.address(link)).collect();
+    let lines: Vec<String> = texts.text.lines().map(|line| with_links(line, &ours)).collect();
     format!(
         "<!DOCTYPE html>\n<html><body style=\"font-family: sans-serif\">\n\
          <h2 style=\"border-left: 6px solid {}; padding-left: 8px\">{}</h2>\n<p>{}</p>\n</body></html>\n",
