@@ -168,3 +168,62 @@ fn is_seen(c: char) -> bool {
     // escapes too, hence the letter.
     (' '..='~').contains(&c) || String::from_iter(['x', c]).escape_debug().count() == 2
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MEDIA: [Medium; 3] = [Medium::Plain, Medium::Slack, Medium::Discord];
+
+    proptest! {
+        #[test]
+        fn what_is_visible_is_one_bounded_line_and_nothing_is_lost_before_the_cut(text in ".{0,60}", max in 1_usize..80) {
+            let whole = visible(&text, usize::MAX);
+            prop_assert!(whole.chars().all(is_seen));
+            let shown = visible(&text, max);
+            prop_assert!(shown.chars().count() <= max);
+            prop_assert!(shown == whole || whole.starts_with(shown.strip_suffix('…').unwrap()));
+        }
+
+        #[test]
+        fn a_cut_text_is_bounded_and_ends_within_nothing(name in ".{0,40}", max in 1_usize..120) {
+            for medium in MEDIA {
+                let link = medium.link("https://adsum.example/a", "see");
+                let text = format!("{} {link} {}", medium.name(&medium.escape(&name)), medium.escape(&name));
+                let cut = medium.cut(&text, max);
+                prop_assert!(cut.encode_utf16().count() <= max);
+                match medium {
+                    Medium::Plain => {}
+                    Medium::Slack => {
+                        prop_assert_eq!(cut.matches('<').count(), cut.matches('>').count());
+                        let entities = ["&amp;", "&lt;", "&gt;"].map(|entity| cut.matches(entity).count());
+                        prop_assert_eq!(cut.matches('&').count(), entities.iter().sum::<usize>());
+                    }
+                    Medium::Discord => {
+                        let kept = cut.strip_suffix('…').unwrap_or(&cut);
+                        prop_assert_eq!((kept.len() - kept.trim_end_matches('\\').len()) % 2, 0);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn an_address_keeps_nothing_that_means_anything(rest in ".{0,60}") {
+            let inert = |c: char| c.is_ascii_alphanumeric() || "-._:/?&=%[]".contains(c);
+            let address = Medium::Plain.address(&format!("https://{rest}")).unwrap();
+            prop_assert!(address.chars().all(inert), "{}", address);
+        }
+    }
+
+    #[test]
+    fn what_is_no_web_address_is_no_link() {
+        for link in
+            ["", "javascript:alert(1)", "//adsum.example", "HTTPS://x", "data:text/html,x", " https://x"]
+        {
+            assert_eq!(Medium::Plain.address(link), None, "{link}");
+        }
+        assert_eq!(Medium::Plain.address(&format!("https://{}", "x".repeat(MAX_LINK))), None);
+    }
+}

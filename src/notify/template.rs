@@ -141,7 +141,10 @@ impl Template {
 
     fn one(&self, name: &str, view: &Value) -> String {
         let render = |from: &Environment<'_>| from.get_template(name)?.render(view);
-        render(&self.given).or_else(|_| render(&self.ours)).unwrap_or_else(|_| "adsum".to_owned())
+        let given = render(&self.given).inspect_err(|error| {
+            tracing::warn!(template = name, %error, "a template failed; adsum's own takes its place");
+        });
+        given.or_else(|_| render(&self.ours)).unwrap_or_else(|_| "adsum".to_owned())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Mails to a real server, parsed by a real parser.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
@@ -243,6 +243,33 @@ async fn a_server_that_is_rude_is_tried_again_later(
         assert!(refused.answer.contains(why), "{refused}");
     }
     assert!(began.elapsed() < Duration::from_secs(12));
+}
+
+/// A server that takes a mail and never says good-bye once made it look as if it had not, so that it came again and again.
+#[tokio::test]
+async fn a_server_that_hangs_after_it_took_the_mail_has_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let lines = std::io::BufReader::new(stream.try_clone().unwrap()).lines();
+        stream.write_all(b"220 hello\r\n").unwrap();
+        let mut in_mail = false;
+        for line in lines.map_while(Result::ok) {
+            match line.as_str() {
+                "." => in_mail = false,
+                "DATA" => in_mail = true,
+                "QUIT" => continue,
+                _ if in_mail => continue,
+                _ => {}
+            }
+            stream.write_all(if in_mail { b"354 go on\r\n" } else { b"250 ok\r\n" }).unwrap();
+        }
+    });
+    let settings = settings(&json!({"port": port}), Encryption::Plain);
+    let began = Instant::now();
+    assert_eq!(deliver(&email(&settings), &firing()).await.unwrap().answer, "250 ok");
+    assert!(began.elapsed() < Duration::from_secs(5));
 }
 
 #[rstest]

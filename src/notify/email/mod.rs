@@ -12,7 +12,6 @@ use futures_util::future::BoxFuture;
 use lettre::message::Mailbox;
 use parking_lot::Mutex;
 use secrecy::SecretString;
-use tokio::time::timeout;
 
 use self::smtp::{Handed, Smtp};
 use super::escape::Medium;
@@ -74,7 +73,6 @@ pub struct Email {
     smtp: Smtp,
     from: Mailbox,
     to: Vec<Mailbox>,
-    timeout: Duration,
     template: Template,
     /// Which recipients, by their place, need no more of a message: they have it, or will never take it.
     partial: Mutex<HashMap<String, BTreeSet<usize>>>,
@@ -94,7 +92,6 @@ impl Email {
             smtp: Smtp::new(settings, &from)?,
             from,
             to,
-            timeout: settings.timeout,
             template: Template::new(texts, Medium::Plain)?,
             partial: Mutex::default(),
         })
@@ -106,9 +103,7 @@ impl Email {
         let done = self.partial.lock().get(&message.delivery).cloned().unwrap_or_default();
         let open = self.to.iter().enumerate().filter(|(at, _)| !done.contains(at));
         let open: Vec<(usize, &lettre::Address)> = open.map(|(at, mailbox)| (at, &mailbox.email)).collect();
-        let handed = timeout(self.timeout, self.smtp.hand_over(&self.from.email, &open, &mail)).await;
-        let late = |_| Undelivered::retry(&format!("the mail server was not done within {:?}", self.timeout));
-        self.conclude(message, done, handed.map_err(late)??)
+        self.conclude(message, done, self.smtp.hand_over(&self.from.email, &open, &mail).await?)
     }
 
     /// What one attempt at the recipients still open comes to.

@@ -1,6 +1,7 @@
 //! The conversation with a mail server.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use lettre::Address;
 use lettre::message::Mailbox;
@@ -11,11 +12,15 @@ use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::bounded::Bounded;
 use super::{EmailSettings, Encryption};
 use crate::notify::SettingsError;
 use crate::notify::outcome::{Remedy, Undelivered};
+
+/// How long the server may take to say good-bye.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// One mail server, and how to speak to it.
 pub(super) struct Smtp {
@@ -25,6 +30,7 @@ pub(super) struct Smtp {
     tls: Option<TlsParameters>,
     hello: ClientId,
     login: Option<Credentials>,
+    timeout: Duration,
 }
 
 /// What became of one mail. Recipients are named by their place.
@@ -62,6 +68,7 @@ impl Smtp {
             tls,
             hello: ClientId::Domain(from.email.domain().to_owned()),
             login: login.map(|(user, password)| Credentials::new(user, password)),
+            timeout: settings.timeout,
         })
     }
 
@@ -72,14 +79,15 @@ impl Smtp {
         to: &[(usize, &Address)],
         mail: &[u8],
     ) -> Result<Handed, Undelivered> {
-        let mut server = self
-            .connect()
-            .await
+        let until = Instant::now() + self.timeout;
+        let late = |_| Undelivered::retry(&format!("{} was not done within {:?}", self.server, self.timeout));
+        let connected = timeout_at(until, self.connect()).await.map_err(late)?;
+        let mut server = connected
             .map_err(|what| Undelivered::retry(&format!("{}:{}: {what}", self.server, self.port)))?;
-        let result = self.converse(&mut server, from, to, mail).await;
-        // A polite end is worth no failure, whatever comes of it.
-        server.abort().await;
-        result
+        let result = timeout_at(until, self.converse(&mut server, from, to, mail)).await;
+        // Whatever comes of a polite end, the server has the mail or has it not.
+        let _ = timeout(FAREWELL, server.abort()).await;
+        result.map_err(late)?
     }
 
     /// Whatever goes wrong here is about the server, not about the mail: another day it may be better.
