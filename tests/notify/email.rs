@@ -202,6 +202,26 @@ async fn a_mail_that_nobody_takes_fails_or_waits() {
     assert_eq!(server.rest(), Vec::<String>::new());
 }
 
+#[tokio::test]
+async fn not_even_a_server_with_a_certificate_may_talk_for_ever() {
+    let server = server("tls", &["--endless"]);
+    let refused = deliver(&email(&settings(&server.json(), Encryption::Tls)), &firing()).await.unwrap_err();
+    assert!(matches!(refused.remedy, Remedy::Retry { .. }));
+    assert!(refused.answer.contains("the server says too much"), "{refused}");
+}
+
+#[test]
+fn certificates_that_are_none_are_refused() {
+    for encryption in [Encryption::Tls, Encryption::Starttls] {
+        let ca = Some(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_vec());
+        let settings = EmailSettings { ca, ..settings(&json!({"port": 1}), encryption) };
+        assert!(
+            matches!(Email::new(&settings, &Texts::default()), Err(SettingsError::Tls { .. })),
+            "{encryption:?}"
+        );
+    }
+}
+
 /// A server that says this and then nothing, or for ever.
 fn rude(greeting: &'static [u8], endless: bool) -> Value {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -211,7 +231,7 @@ fn rude(greeting: &'static [u8], endless: bool) -> Value {
             let mut stream = stream.unwrap();
             let mut sent = stream.write_all(greeting);
             while endless && sent.is_ok() {
-                sent = stream.write_all(&[b'x'; 65536]);
+                sent = stream.write_all(&[b'x'; 8192]);
             }
             drop(stream.read_to_end(&mut Vec::new()));
         }

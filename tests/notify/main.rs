@@ -1,10 +1,12 @@
 //! Notifiers against real receivers: HTTP servers that behave in every way, a mail server, and the reference library of
-//! Standard Webhooks, the last two from PyPI (tests/notify/install.sh).
+//! Standard Webhooks, the last two from `PyPI` (tests/notify/install.sh).
 
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::string_slice,
     reason = "the helpers are part of the tests"
 )]
 

@@ -112,7 +112,7 @@ fn serve(mut stream: TcpStream, what: &Do, into: &Mutex<Vec<Got>>) {
         Do::Endless(text) => {
             let mut sent = stream.write_all(text.as_bytes());
             while sent.is_ok() {
-                sent = stream.write_all(&[b'x'; 65536]);
+                sent = stream.write_all(&[b'x'; 8192]);
             }
         }
         Do::Close => {}

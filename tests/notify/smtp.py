@@ -19,6 +19,7 @@ arguments.add_argument("--encryption", choices=["plain", "starttls", "tls"], req
 arguments.add_argument("--certificate")
 arguments.add_argument("--login", help="user:password; without it everybody may send")
 arguments.add_argument("--refuse", help="the answer to every mail")
+arguments.add_argument("--endless", action="store_true", help="says one line that never ends")
 options = arguments.parse_args()
 
 
@@ -67,6 +68,16 @@ def authenticate(server, session, envelope, mechanism, data):
     return AuthResult(success=known, handled=known is True, auth_data=user)
 
 
+async def endless(_reader, writer):
+    try:
+        writer.write(b"220 ")
+        while True:
+            writer.write(b"x" * 65536)
+            await writer.drain()
+    except ConnectionError:
+        pass
+
+
 async def main():
     context = None
     if options.certificate:
@@ -87,7 +98,10 @@ async def main():
 
     loop = asyncio.get_running_loop()
     tls = context if options.encryption == "tls" else None
-    listening = await loop.create_server(server, "127.0.0.1", 0, ssl=tls)
+    if options.endless:
+        listening = await asyncio.start_server(endless, "127.0.0.1", 0, ssl=tls)
+    else:
+        listening = await loop.create_server(server, "127.0.0.1", 0, ssl=tls)
     print(json.dumps({"port": listening.sockets[0].getsockname()[1]}), flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
 

@@ -8,23 +8,24 @@ use std::task::{Context, Poll, ready};
 use lettre::transport::smtp::client::AsyncTokioStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
-/// The most bytes that are read of one conversation, certificates included.
+/// The most bytes that are read of one conversation.
 const MAX_READ: usize = 1024 * 1024;
 
 #[derive(Debug)]
-pub(super) struct Bounded {
-    stream: TcpStream,
+pub(super) struct Bounded<S> {
+    stream: S,
     left: usize,
 }
 
-impl Bounded {
-    pub(super) fn new(stream: TcpStream) -> Self {
+impl<S> Bounded<S> {
+    pub(super) fn new(stream: S) -> Self {
         Self { stream, left: MAX_READ }
     }
 }
 
-impl AsyncRead for Bounded {
+impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -41,7 +42,7 @@ impl AsyncRead for Bounded {
     }
 }
 
-impl AsyncWrite for Bounded {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Bounded<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -59,8 +60,14 @@ impl AsyncWrite for Bounded {
     }
 }
 
-impl AsyncTokioStream for Bounded {
+impl AsyncTokioStream for Bounded<TcpStream> {
     fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.stream.peer_addr()
+    }
+}
+
+impl AsyncTokioStream for Bounded<TlsStream<TcpStream>> {
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.stream.get_ref().0.peer_addr()
     }
 }

@@ -3,6 +3,7 @@
 mod bounded;
 mod mail;
 mod smtp;
+mod tls;
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;

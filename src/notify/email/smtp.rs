@@ -7,7 +7,9 @@ use lettre::Address;
 use lettre::message::Mailbox;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters};
+use lettre::transport::smtp::client::{
+    AsyncSmtpConnection, AsyncTokioStream, Certificate, CertificateStore, TlsParameters,
+};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 use secrecy::ExposeSecret as _;
@@ -15,6 +17,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::bounded::Bounded;
+use super::tls::Tls;
 use super::{EmailSettings, Encryption};
 use crate::notify::SettingsError;
 use crate::notify::outcome::{Remedy, Undelivered};
@@ -26,11 +29,17 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub(super) struct Smtp {
     server: String,
     port: u16,
-    encryption: Encryption,
-    tls: Option<TlsParameters>,
+    privacy: Privacy,
     hello: ClientId,
     login: Option<Credentials>,
     timeout: Duration,
+}
+
+/// [`Encryption`], with what it takes.
+enum Privacy {
+    Starttls(TlsParameters),
+    Tls(Tls),
+    None,
 }
 
 /// What became of one mail. Recipients are named by their place.
@@ -50,22 +59,17 @@ impl Smtp {
         if settings.login.is_some() && settings.encryption == Encryption::Plain {
             return Err(SettingsError::PlainPassword);
         }
-        let tls = match settings.encryption {
-            Encryption::Plain => None,
-            Encryption::Starttls | Encryption::Tls => Some(tls(settings)?),
-        };
-        let usual = match settings.encryption {
-            Encryption::Starttls => 587,
-            Encryption::Tls => 465,
-            Encryption::Plain => 25,
+        let (privacy, usual) = match settings.encryption {
+            Encryption::Starttls => (Privacy::Starttls(starttls(settings)?), 587),
+            Encryption::Tls => (Privacy::Tls(Tls::new(&settings.server, settings.ca.as_deref())?), 465),
+            Encryption::Plain => (Privacy::None, 25),
         };
         let login = settings.login.as_ref();
         let login = login.map(|login| (login.user.clone(), login.password.expose_secret().to_owned()));
         Ok(Self {
             server: settings.server.clone(),
             port: settings.port.unwrap_or(usual),
-            encryption: settings.encryption,
-            tls,
+            privacy,
             hello: ClientId::Domain(from.email.domain().to_owned()),
             login: login.map(|(user, password)| Credentials::new(user, password)),
             timeout: settings.timeout,
@@ -92,19 +96,16 @@ impl Smtp {
 
     /// Whatever goes wrong here is about the server, not about the mail: another day it may be better.
     async fn connect(&self) -> Result<AsyncSmtpConnection, String> {
-        let address = (self.server.as_str(), self.port);
         let smtp = |error: Error| error.to_string();
-        if let (Encryption::Tls, Some(tls)) = (self.encryption, &self.tls) {
-            // No bound on what is read, but the server has shown a certificate before it says a word.
-            let connection =
-                AsyncSmtpConnection::connect_tokio1(address, None, &self.hello, Some(tls.clone()), None);
-            return connection.await.map_err(smtp);
-        }
-        let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
-        let stream = Box::new(Bounded::new(stream));
+        let io = |error: std::io::Error| error.to_string();
+        let stream = TcpStream::connect((self.server.as_str(), self.port)).await.map_err(io)?;
+        let stream: Box<dyn AsyncTokioStream> = match &self.privacy {
+            Privacy::Tls(tls) => Box::new(Bounded::new(tls.connect(stream).await.map_err(io)?)),
+            Privacy::Starttls(_) | Privacy::None => Box::new(Bounded::new(stream)),
+        };
         let mut server =
             AsyncSmtpConnection::connect_with_transport(stream, &self.hello).await.map_err(smtp)?;
-        if let Some(tls) = &self.tls {
+        if let Privacy::Starttls(tls) = &self.privacy {
             server.starttls(tls.clone(), &self.hello).await.map_err(smtp)?;
         }
         Ok(server)
@@ -162,7 +163,7 @@ fn refused(error: &Error) -> Undelivered {
     Undelivered::new(remedy, &error.to_string())
 }
 
-fn tls(settings: &EmailSettings) -> Result<TlsParameters, SettingsError> {
+fn starttls(settings: &EmailSettings) -> Result<TlsParameters, SettingsError> {
     let wrong = |error: Error| SettingsError::Tls { what: error.to_string() };
     let mut tls = TlsParameters::builder(settings.server.clone());
     if let Some(pem) = &settings.ca {
