@@ -2,14 +2,14 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test lint bench sdk
+.PHONY: demo test lint bench sdk notify
 
 # Everything at once, with no account.
 demo:
 	$(CARGO) run --release -- demo
 
-# All tests, with PubNub's own SDKs as clients. Uses cargo-nextest where it is installed.
-test: sdk
+# All tests, with PubNub's own SDKs as clients and real receivers of notifications. Uses cargo-nextest where it is installed.
+test: sdk notify
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 		$(CARGO) nextest run && $(CARGO) test --doc; \
 	else \
@@ -27,3 +27,7 @@ bench:
 # PubNub's own SDKs, pinned, into target/sdk.
 sdk:
 	sh tests/sdk/install.sh
+
+# A mail server and the reference verifier of Standard Webhooks, pinned, into target/notify.
+notify:
+	sh tests/notify/install.sh

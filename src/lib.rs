@@ -1,12 +1,13 @@
 //! adsum keeps a trustworthy record of presence on `PubNub` channels: who was where, from when to when, and how
 //! sure that is. It never states more than it saw.
 //!
-//! Arrows go one way: `domain ← {pubnub, history, states} ← actors ← api ← {cli, app} ← main`.
+//! Arrows go one way: `domain ← {pubnub, history, states, notify} ← actors ← api ← {cli, app} ← main`.
 //!
 //! - [`domain`]: values and rules, without I/O, clock or chance.
 //! - [`pubnub`]: the Presence API client, a library of its own.
 //! - [`origin`]: the embedded Presence API server.
 //! - [`history`]: the durable record, behind one trait.
+//! - [`notify`]: how people and programs hear of alerts.
 //! - [`states`]: the last known states, a projection of the history.
 //! - [`actors`]: the moving parts: supervisor, channel, poller, recorder, state keeper.
 //! - [`api`]: the record over HTTP.
@@ -23,6 +24,7 @@ pub mod config;
 pub mod domain;
 pub mod history;
 mod loopback;
+pub mod notify;
 pub mod origin;
 pub mod pubnub;
 pub mod states;
