@@ -155,6 +155,20 @@ pub enum OnGap {
     Resolve,
 }
 
+impl OnGap {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Keep, Self::Fire, Self::Resolve];
+
+    /// As written in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Fire => "fire",
+            Self::Resolve => "resolve",
+        }
+    }
+}
+
 /// How grave an alert is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
