@@ -121,6 +121,11 @@ impl Condition {
         }
     }
 
+    /// How many were there, if it is about that.
+    pub fn counts(&self, seen: &Sighting) -> Option<u32> {
+        matches!(self, Self::OccupancyAbove { .. } | Self::OccupancyBelow { .. }).then_some(seen.occupancy)
+    }
+
     /// What an observation says about it.
     pub fn judge(&self, seen: &Sighting) -> Verdict {
         let (holds, clears) = match self {

@@ -76,7 +76,8 @@ pub struct Firing {
     /// When it was last told.
     #[serde(with = "stored")]
     pub told: Time,
-    /// How many were there when that last changed; `None` if nothing was observed since a gap made it fire.
+    /// How many are there, as of the last good observation; `None` if the rule is not about that, or if nothing was
+    /// observed since a gap made it fire.
     pub occupancy: Option<u32>,
     /// Why the channel is not observed, while it is not.
     #[serde(with = "stored")]

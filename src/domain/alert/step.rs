@@ -35,7 +35,7 @@ struct Step<'a> {
 impl Step<'_> {
     fn observed(&mut self, seen: Sighting, before: Option<Sighting>, partial: Option<Gap>) {
         if let AlertState::Firing(firing) = &mut self.state {
-            firing.occupancy = Some(seen.occupancy);
+            firing.occupancy = self.rule.condition.counts(&seen);
         }
         let untold = self.rule.condition.user().is_some() && seen.user == Listing::Unknown;
         if let Some(gap) = partial.filter(|_| untold) {
@@ -52,11 +52,11 @@ impl Step<'_> {
                 if verdict == Verdict::Holds =>
             {
                 if seen.moment.earliest >= first.latest.plus(self.rule.hold_for) {
-                    self.fire(seen.moment.latest, Some(seen.occupancy));
+                    self.fire(seen.moment.latest, self.rule.condition.counts(&seen));
                 }
             }
             AlertState::Pending(_) => {
-                self.end(seen.moment.latest, over, Some(seen.occupancy), None);
+                self.end(seen.moment.latest, over, self.rule.condition.counts(&seen), None);
                 self.begin_observed(verdict, seen, before);
             }
             AlertState::Firing(firing) => self.observed_firing(firing, verdict, seen, over),
@@ -73,9 +73,9 @@ impl Step<'_> {
         let ground = Ground::Observed { first: seen.moment };
         self.state = AlertState::Pending(Pending { id: self.fresh, since, ground });
         if self.rule.hold_for.is_zero() {
-            self.fire(seen.moment.latest, Some(seen.occupancy));
+            self.fire(seen.moment.latest, self.rule.condition.counts(&seen));
         } else {
-            self.note(seen.moment.latest, Change::Pending, Some(seen.occupancy), None);
+            self.note(seen.moment.latest, Change::Pending, self.rule.condition.counts(&seen), None);
         }
     }
 

@@ -21,7 +21,7 @@ pub struct Transition {
     pub since: Window,
     /// What the rule looks for.
     pub condition: Condition,
-    /// How many were there, as of the last good observation, where that is known.
+    /// How many were there, as of the last good observation, if the rule is about that and there was one since it began.
     pub occupancy: Option<u32>,
     /// Why the channel is not observed, while it is not.
     pub gap: Option<GapReason>,
