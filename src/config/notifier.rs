@@ -463,14 +463,7 @@ fn read_email(section: &mut Section<'_>) -> Option<Email> {
         section.refuse("to", format!("must be 1 to {MAX_RECIPIENTS} addresses"));
     }
     let tls = tls?;
-    Some(Email {
-        host: host?,
-        port: port.unwrap_or(tls.port()),
-        tls,
-        login,
-        from: from?,
-        to: once_each(to?),
-    })
+    Some(Email { host: host?, port: port.unwrap_or(tls.port()), tls, login, from: from?, to: once_each(to?) })
 }
 
 /// `None` where nobody signs in, or where it is wrong: then there is a finding.
@@ -522,6 +515,8 @@ fn mail(text: &str) -> Option<String> {
         !text.is_empty()
             && text.chars().all(|c| !c.is_control() && !c.is_whitespace() && !"<>()[],;:\\\"@".contains(c))
     };
-    let named = !name.chars().any(|c| c.is_control() || "<>,;:@\\".contains(c));
+    let quoted = name.trim().strip_prefix('"').and_then(|name| name.strip_suffix('"'));
+    let (name, forbidden) = quoted.map_or((name, "<>,;:@\\\""), |name| (name, "\\\""));
+    let named = !name.chars().any(|c| c.is_control() || forbidden.contains(c));
     (address.len() <= MAX_ADDRESS && plain(local) && plain(domain) && named).then(|| text.to_owned())
 }

@@ -9,7 +9,9 @@
     reason = "a broken helper fails the test that uses it"
 )]
 
+mod decisions;
 mod laws;
 mod model;
 mod play;
 mod script;
+mod silences;
