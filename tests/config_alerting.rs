@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use adsum::config::alerting::{Alerting, DEFAULTS};
-use adsum::config::{Config, Encryption, Finding, Layer, NotifierKind, Sources};
+use adsum::config::{Config, Encryption, Finding, Layer, NotifierKind, Sources, Webhook};
 use adsum::domain::alert::{Condition, OnGap, Rule, Severity};
 use adsum::domain::event::EventKind;
 use adsum::domain::names::UserId;
@@ -106,7 +106,9 @@ fn the_example_of_the_specification_is_read() {
         ("crowded", Duration::from_secs(30), Severity::Warning)
     );
     assert_eq!(rule.notify[0], notifiers[0].name);
-    let NotifierKind::Webhook { http, secrets, .. } = &notifiers[0].kind else { panic!("{notifiers:?}") };
+    let NotifierKind::Webhook(Webhook { http, secrets, .. }) = &notifiers[0].kind else {
+        panic!("{notifiers:?}")
+    };
     assert!(!http.allow_private);
     assert_eq!(secrets.values()[0].expose_secret(), SECRET);
 }
@@ -277,7 +279,7 @@ fn webhooks_are_read() {
          headers = {{ Authorization = 'Bearer x y' }}\n"
     ))
     .only_kind();
-    let NotifierKind::Webhook { http, headers, events, .. } = kind else { panic!("{kind:?}") };
+    let NotifierKind::Webhook(Webhook { http, headers, events, .. }) = kind else { panic!("{kind:?}") };
     assert!(http.allow_private);
     assert_eq!(http.url.value().expose_secret(), "https://example.com/hook");
     assert_eq!(events, [EventKind::Join, EventKind::State]);
@@ -292,7 +294,7 @@ fn a_secret_file_may_hold_several_secrets_the_newest_first() {
         .beside("hook", &format!("# the new one\n{other}\n{SECRET}\n"));
     let alerting = given.load();
     let secrets = |alerting: &Alerting| match &alerting.notifiers[0].kind {
-        NotifierKind::Webhook { secrets, .. } => {
+        NotifierKind::Webhook(Webhook { secrets, .. }) => {
             secrets.values().iter().map(|secret| secret.expose_secret().to_owned()).collect::<Vec<_>>()
         }
         kind => panic!("{kind:?}"),

@@ -31,7 +31,7 @@ pub use budget::{Budget, Class};
 pub use finding::{Finding, Findings};
 pub use history::History;
 pub use layers::{DEFAULTS, ENVIRONMENT_PREFIX, Layer, Override, Sources};
-pub use notifier::{Email, Encryption, Http, Login, Notifier, NotifierKind, Texts};
+pub use notifier::{Email, Encryption, Headers, Http, Login, Notifier, NotifierKind, Texts, Webhook};
 pub use origin::Origin;
 pub use pubnub::PubNub;
 pub use secret::{Secret, SecretError, Tokens};

@@ -6,8 +6,11 @@ use adsum::domain::alert::{
     AlertId, AlertState, Change, Condition, Input, Listing, OnGap, Rule, RuleName, Severity, Sighting,
     Transition, Why, step,
 };
+use adsum::domain::channel::Channel;
 use adsum::domain::gap::{Gap, GapReason};
 use adsum::domain::names::{ChannelName, UserId};
+use adsum::domain::observation::{Observation, Occupant};
+use adsum::domain::state::Shown;
 use adsum::domain::time::{Moment, Time, Window};
 use adsum::domain::watch::Target;
 use rstest::rstest;
@@ -300,6 +303,10 @@ fn a_partial_gap_is_a_gap_for_a_user_whom_the_list_does_not_tell_of() {
     assert_eq!(listed.sees(120, 3, Listing::Listed, gap), [], "the list is cut, and the user in it");
     let told = listed.sees(125, 3, Listing::Unknown, gap);
     assert_eq!((changes(&told), why(&told)), (vec!["resolved"], vec![Why::Gap]));
+    let fire = Rule { on_gap: OnGap::Fire, hold_for: secs(60), ..listed.rule.clone() };
+    let mut unseen = Alert::of(fire);
+    assert_eq!(changes(&unseen.sees(125, 3, Listing::Unknown, gap)), ["pending"]);
+    assert_eq!(unseen.state.due(&unseen.rule).clock, Some(at(186)), "since the first list that did not tell");
     let mut crowd = Alert::of(Rule { on_gap: OnGap::Resolve, ..above(2) });
     crowd.sees(100, 3, Listing::Unknown, None);
     assert_eq!(crowd.sees(120, 3, Listing::Unknown, gap), [], "occupancy is seen in partial gaps too");
@@ -367,4 +374,37 @@ fn states_are_stored_in_a_form_that_does_not_change() {
 fn a_rule_is_for_the_channels_it_names() {
     let names = |name: &str| above(5).names(&ChannelName::new(name).unwrap());
     assert!(names("room.1") && !names("lobby"));
+}
+
+#[test]
+fn a_new_rule_begins_with_what_was_seen_last() {
+    let mut channel = Channel::begin(ChannelName::new("room.1").unwrap(), secs(15), at(90));
+    let first = |rule: &Rule, channel: &Channel, now| {
+        let mut alert = Alert::of(rule.clone());
+        let input = Input::of_new_rule(&rule.condition, channel, at(now));
+        changes(&input.map_or(Vec::new(), |input| alert.hears(input)))
+    };
+    let crowd = above(5);
+    let present = rule(Condition::UserPresent { user: ada() });
+    let absent = rule(Condition::UserAbsent { user: ada() });
+    let unobserved = rule(Condition::Unobserved);
+    let fire: &[&str] = &["firing"];
+    let nothing: &[&str] = &[];
+    assert_eq!(first(&crowd, &channel, 95), nothing, "nothing was seen");
+    // Six, and five of them listed, ada too.
+    let listed = ["ada", "b", "c", "d", "e"]
+        .map(|user| Occupant { user: UserId::new(user).unwrap(), state: Shown::Unknown });
+    for (seconds, listed, occupancy) in [(100, Some(listed.to_vec()), 6), (105, None, 6)] {
+        let moment = Moment::of_request(at(seconds), at(seconds + 1), secs(3));
+        let seen = Observation::new(moment, occupancy, listed.clone()).unwrap();
+        let committed = channel.observe(&seen).unwrap().unwrap();
+        channel.apply(&seen, &committed);
+        assert_eq!(first(&crowd, &channel, seconds + 1), fire);
+        let told = if listed.is_some() { fire } else { nothing };
+        assert_eq!(first(&present, &channel, seconds + 1), told, "the last list does not tell");
+        assert_eq!(first(&absent, &channel, seconds + 1), nothing);
+    }
+    assert_eq!(first(&crowd, &channel, 122), nothing, "not observed any more");
+    assert_eq!(first(&unobserved, &channel, 121), nothing);
+    assert_eq!(first(&unobserved, &channel, 122), fire);
 }

@@ -9,7 +9,7 @@ use proptest::test_runner::Config;
 
 use crate::model::{Told, expected};
 use crate::play::{How, play};
-use crate::script::{ADA, days, script};
+use crate::script::{ADA, Happening, Poll, days, script};
 
 fn tries(cases: u32) -> Config {
     Config { cases, max_shrink_iters: 20_000, failure_persistence: None, ..Config::default() }
@@ -39,18 +39,29 @@ fn rule() -> impl Strategy<Value = Rule> {
     let repeat = proptest::option::of((10..90_u64).prop_map(Duration::from_secs));
     (condition(), span(), span(), on_gap, repeat).prop_map(
         |(condition, hold_for, keep_firing_for, on_gap, repeat_every)| Rule {
-            name: RuleName::new("rule").unwrap(),
-            channels: Vec::new(),
             condition,
             hold_for,
             keep_firing_for,
             on_gap,
-            severity: Severity::Warning,
-            notify: Vec::new(),
             repeat_every,
-            send_resolved: true,
+            ..plain()
         },
     )
+}
+
+fn plain() -> Rule {
+    Rule {
+        name: RuleName::new("rule").unwrap(),
+        channels: Vec::new(),
+        condition: Condition::Unobserved,
+        hold_for: Duration::ZERO,
+        keep_firing_for: Duration::ZERO,
+        on_gap: OnGap::Keep,
+        severity: Severity::Warning,
+        notify: Vec::new(),
+        repeat_every: None,
+        send_resolved: true,
+    }
 }
 
 /// What people are told of it, but repeats.
@@ -127,6 +138,27 @@ proptest! {
                 prop_assert!(transition.since.not_after <= ended.not_after && ended.not_after <= transition.at);
             }
         }
+    }
+
+    /// Whatever else happens: gaps, cut lists, restarts.
+    #[test]
+    fn within_the_band_no_alert_fires_or_is_resolved(days in days(), low in 0..4_u32, band in 1..4_u32, begins in 0..9_u8) {
+        let condition = Condition::OccupancyAbove { bound: low + band, clear_below: low };
+        let rule = Rule { condition, ..plain() };
+        let within = |others: u8| u8::try_from(low).unwrap() + others % u8::try_from(band + 1).unwrap();
+        let mut days: Vec<Happening> = days.into_iter().filter_map(|happening| match happening {
+            Happening::Poll { after, takes, poll } => match poll {
+                Poll::Whole { others, .. } => Some(Poll::Whole { others: within(others), ada: false }),
+                Poll::Count(others) if low > 0 => Some(Poll::Count(within(others))),
+                Poll::Nothing => Some(Poll::Nothing),
+                Poll::Cut { .. } | Poll::Count(_) => None,
+            }.map(|poll| Happening::Poll { after, takes, poll }),
+            restart @ Happening::Restart { .. } => Some(restart),
+        }).collect();
+        days.insert(0, Happening::Poll { after: 5000, takes: 0, poll: Poll::Whole { others: begins, ada: false } });
+        let (transitions, _) = play(&rule, &script(&rule.condition, &days), How::Whole);
+        let fires = u32::from(begins) > low + band;
+        prop_assert_eq!(told(&transitions).len(), usize::from(fires), "{:#?}", transitions);
     }
 
     #[test]

@@ -76,7 +76,9 @@ fn logged(rule: &Rule, input: &Input) -> Log {
             let untold = rule.condition.user().is_some() && seen.user == Listing::Unknown;
             let moment = seen.moment;
             match partial.filter(|_| untold) {
-                Some(gap) => Log::Blind { from: gap.from, until: moment.latest, at: moment.latest, up: true },
+                Some(_) => {
+                    Log::Blind { from: moment.latest, until: moment.latest, at: moment.latest, up: true }
+                }
                 None => Log::Seen { moment, holds: holds(rule, seen), clear: clear(rule, seen), untold },
             }
         }

@@ -73,7 +73,7 @@ pub enum Input {
         partial: Option<Gap>,
     },
     /// A full gap, as it is recorded: it opened, got another reason or was closed. Before the observation that closes it.
-    /// Also the one that lasts when a rule is new to a channel. To be told of the same gap again does no harm.
+    /// To be told of the same gap again does no harm.
     Gap {
         /// The gap.
         gap: Gap,
@@ -124,5 +124,18 @@ impl Input {
             }
         }));
         inputs
+    }
+
+    /// What a rule that is new to a watched channel (edited, added) has to hear first: the gap that lasts, or the last good
+    /// observation. Without this a condition that held already would wait until something changes. `None`: nothing was
+    /// observed yet.
+    pub fn of_new_rule(condition: &Condition, channel: &Channel, now: Time) -> Option<Self> {
+        if let Some(gap) = channel.open_gap(now).filter(|gap| !gap.users_only) {
+            return Some(Self::Gap { gap, at: now });
+        }
+        let last = Sighting::last_of(channel, None)?;
+        let told = Sighting::last_of(channel, condition.user()).filter(|told| told.moment == last.moment);
+        let user = told.map_or(Listing::Unknown, |told| told.user);
+        Some(Self::Observed { seen: Sighting { user, ..last }, before: None, partial: channel.users_gap() })
     }
 }

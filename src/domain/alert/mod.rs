@@ -23,10 +23,14 @@
 //!   gap that follows has another reason, and counts from there.
 //! - `unobserved` holds while the channel is in a full gap other than those, and any good observation clears it. Its `for`
 //!   counts by the clock from the gap's beginning, less what adsum was down ([`Input::Resumed`]).
-//! - For rules about a user a partial gap is a gap if the observation does not tell whether the user is there.
+//! - For rules about a user a partial gap is a gap if the observation does not tell whether the user is there. With `fire`
+//!   it counts from the first such observation.
+//! - A channel that is left to discoveries stays watched: a good discovery that does not list it is an observation of
+//!   nobody.
 //! - The end of a watch (a gap `unwatched`) resolves a firing alert and drops a pending one, with that reason. So does the
-//!   removal of the rule, and an edit of what it decides by ([`Rule::terms`]): an alert stands for one rule from firing to
-//!   resolved. An edited rule begins anew with the next observation. Other edits (severity, notify, `repeat_every`,
+//!   removal of the rule, and an edit of what it decides by ([`Rule::terms`]), as [`Input::Ended`]: an alert stands for one
+//!   rule from firing to resolved. A rule that is new to a channel, or edited, begins with what was seen last
+//!   ([`Input::of_new_rule`]). Other edits (severity, notify, `repeat_every`,
 //!   `send_resolved`) change nothing but what is told from then on.
 
 mod group;

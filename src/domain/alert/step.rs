@@ -39,7 +39,8 @@ impl Step<'_> {
         }
         let untold = self.rule.condition.user().is_some() && seen.user == Listing::Unknown;
         if let Some(gap) = partial.filter(|_| untold) {
-            return self.gap(gap, seen.moment.latest);
+            // It may have begun long before the user was last told of, and before adsum was down: it counts from here.
+            return self.gap(Gap { from: seen.moment.latest, ..gap }, seen.moment.latest);
         }
         let verdict = self.rule.condition.judge(&seen);
         let over = End {
