@@ -75,7 +75,7 @@ fn told(transitions: &[Transition]) -> Vec<Told> {
 }
 
 proptest! {
-    #![proptest_config(tries(3000))]
+    #![proptest_config(tries(4000))]
 
     /// `for` and `keep_firing_for` over gapless runs alone, `on_gap`, hysteresis and `unobserved` on the clock: all by the
     /// model, to the microsecond.
@@ -88,7 +88,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(tries(1500))]
+    #![proptest_config(tries(2000))]
 
     #[test]
     fn leaving_out_what_repeats_and_is_not_due_changes_nothing(rule in rule(), days in days()) {
