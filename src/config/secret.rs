@@ -110,7 +110,7 @@ impl Tokens {
         // An empty file must not open the door.
         let values = values.filter(|values| !values.is_empty()).ok_or_else(|| SecretError::Unusable {
             file: file.to_owned(),
-            wanted: "at least one secret, each a line of visible ASCII characters",
+            wanted: "at least one token or secret, each a line of visible ASCII characters",
         })?;
         Ok(Self { values, file: Some(file.to_owned()) })
     }
