@@ -188,7 +188,8 @@ fn observation(moment: Moment, poll: Poll) -> Option<Observation> {
         }
         Poll::Cut { others, ada } => {
             let listed = list(others, ada);
-            Observation::new(moment, listed.len() as u64 + 2, Some(listed))
+            // The same occupancy whoever is listed: so cut lists may repeat and yet list others.
+            Observation::new(moment, 12, Some(listed))
         }
         Poll::Count(count) => Observation::new(moment, u64::from(count), None),
         Poll::Nothing => return None,
