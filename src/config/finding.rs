@@ -7,7 +7,10 @@ use config::{Value, ValueKind};
 use super::layers::Layer;
 
 /// Keys whose values are never shown.
-const SECRETS: [&str; 3] = ["secret_key", "auth_token", "tokens"];
+const SECRETS: [&str; 5] = ["secret_key", "auth_token", "tokens", "secret", "password"];
+
+/// Keys of a notifier whose values are never shown: who knows the address of a channel at Slack or Discord can write there.
+const NOTIFIER_SECRETS: [&str; 2] = ["url", "headers"];
 
 /// Longest piece of a refused value that is shown, in characters.
 const SHOWN_CHARACTERS: usize = 80;
@@ -59,7 +62,8 @@ impl std::error::Error for Findings {}
 /// A value as it may be shown beside its key: nothing for secrets and for tables, the rest cut to a line.
 pub(super) fn shown(key: &str, value: &Value) -> Option<String> {
     let name = key.rsplit('.').next().unwrap_or(key);
-    if SECRETS.iter().any(|secret| name.split('[').next() == Some(*secret)) {
+    let is = |secret: &&str| name.split('[').next() == Some(*secret);
+    if SECRETS.iter().any(is) || key.starts_with("notifier[") && NOTIFIER_SECRETS.iter().any(is) {
         return Some("(hidden)".to_owned());
     }
     let text = match &value.kind {

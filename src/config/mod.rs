@@ -6,12 +6,15 @@
 //! it came from. Rules that need two sections ([`Budget`], `watch.interval` and `pubnub.cache_ttl`) are checked where
 //! the later one is read.
 
+mod alert;
+pub mod alerting;
 mod budget;
 mod describe;
 mod files;
 mod finding;
 mod history;
 mod layers;
+mod notifier;
 mod origin;
 mod pubnub;
 mod secret;
@@ -28,6 +31,7 @@ pub use budget::{Budget, Class};
 pub use finding::{Finding, Findings};
 pub use history::History;
 pub use layers::{DEFAULTS, ENVIRONMENT_PREFIX, Layer, Override, Sources};
+pub use notifier::{Email, Encryption, Headers, Http, Login, Notifier, NotifierKind, Texts, Webhook};
 pub use origin::Origin;
 pub use pubnub::PubNub;
 pub use secret::{Secret, SecretError, Tokens};

@@ -110,7 +110,7 @@ impl Tokens {
         // An empty file must not open the door.
         let values = values.filter(|values| !values.is_empty()).ok_or_else(|| SecretError::Unusable {
             file: file.to_owned(),
-            wanted: "at least one token, each a line of visible ASCII characters",
+            wanted: "at least one token or secret, each a line of visible ASCII characters",
         })?;
         Ok(Self { values, file: Some(file.to_owned()) })
     }
@@ -128,18 +128,38 @@ pub(super) fn one(section: &mut Section<'_>, key: &'static str, file_key: &'stat
     value.map(|value| Secret { value, file: None }).or(from_file)
 }
 
+/// One secret in `key`, or one in each line of the file of `file_key`; both at once are refused.
+pub(super) fn several(
+    section: &mut Section<'_>,
+    key: &'static str,
+    file_key: &'static str,
+) -> Option<Tokens> {
+    let values = section.text(key, SECRET, secret).map(|value| vec![value]);
+    either(section, key, file_key, values)
+}
+
 /// `tokens`, or what the file of `tokens_file` holds; both at once are refused.
 pub(super) fn tokens(section: &mut Section<'_>) -> Option<Tokens> {
     let values =
         section.list("tokens", SECRET, |text| secret(text).ok_or_else(|| format!("must be {SECRET}")));
-    let file = section.path("tokens_file");
-    match (section.has("tokens"), section.has("tokens_file")) {
+    either(section, "tokens", "tokens_file", values)
+}
+
+/// The values of `key`, or those of the file of `file_key`.
+fn either(
+    section: &mut Section<'_>,
+    key: &'static str,
+    file_key: &'static str,
+    values: Option<Vec<SecretString>>,
+) -> Option<Tokens> {
+    let file = section.path(file_key);
+    match (section.has(key), section.has(file_key)) {
         (true, true) => {
-            section.refuse("tokens_file", "give tokens or tokens_file, not both".to_owned());
+            section.refuse(file_key, format!("give {key} or {file_key}, not both"));
             None
         }
         (true, false) => values.map(|values| Tokens { values, file: None }),
-        (false, true) => file.and_then(|file| or_refuse(section, "tokens_file", Tokens::from_file(&file))),
+        (false, true) => file.and_then(|file| or_refuse(section, file_key, Tokens::from_file(&file))),
         (false, false) => Some(Tokens::default()),
     }
 }
@@ -162,5 +182,15 @@ fn secret(text: &str) -> Option<SecretString> {
 impl PartialEq for Secret {
     fn eq(&self, other: &Self) -> bool {
         self.value.expose_secret() == other.value.expose_secret()
+    }
+}
+
+/// As with [`Secret`].
+impl PartialEq for Tokens {
+    fn eq(&self, other: &Self) -> bool {
+        let plain = |tokens: &Self| -> Vec<String> {
+            tokens.values.iter().map(|value| value.expose_secret().to_owned()).collect()
+        };
+        plain(self) == plain(other)
     }
 }

@@ -26,6 +26,13 @@ impl<'a> Section<'a> {
         Self { path: String::new(), table, known: Vec::new(), findings }
     }
 
+    /// Findings are told with this name of the section from here on: `alert[0:crowded].for`.
+    pub(super) fn called(&mut self, name: &str) {
+        if let Some(path) = self.path.strip_suffix(']') {
+            self.path = format!("{path}:{name}]");
+        }
+    }
+
     /// A section inside this one; an empty one where something else stands in its place.
     pub(super) fn section(&mut self, key: &'static str) -> Self {
         let table = match self.value(key).map(|value| value.kind) {
@@ -134,6 +141,18 @@ impl<'a> Section<'a> {
             ValueKind::String(text) => text.parse().ok(),
             _ => None,
         })
+    }
+
+    /// One of a few words.
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        key: &'static str,
+        all: &[T],
+        as_str: fn(T) -> &'static str,
+    ) -> Option<T> {
+        let words: Vec<String> = all.iter().map(|one| format!("{:?}", as_str(*one))).collect();
+        let allowed = format!("one of {}", words.join(", "));
+        self.text(key, &allowed, |text| all.iter().find(|one| as_str(**one) == text).copied())
     }
 
     /// A list of texts that `parse` accepts; each that it refuses is a finding that says why. `allowed` says what the

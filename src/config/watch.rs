@@ -18,7 +18,7 @@ const GAP_AFTER: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration
 const GAP_AFTER_INTERVALS: u32 = 3;
 
 /// What the names in `channels` and `groups` are, for messages.
-const CHANNEL: &str = "a channel name or a pattern with `*`";
+pub(super) const CHANNEL: &str = "a channel name or a pattern with `*`";
 const GROUP: &str = "the name of a channel group";
 
 /// What is watched.
@@ -127,7 +127,7 @@ fn not_below_cache_ttl(section: &Section<'_>, key: &str, interval: Option<Durati
     }
 }
 
-fn once_each<T: Clone + Eq + Hash>(names: Vec<T>) -> Vec<T> {
+pub(super) fn once_each<T: Clone + Eq + Hash>(names: Vec<T>) -> Vec<T> {
     let mut seen = HashSet::new();
     names.into_iter().filter(|name| seen.insert(name.clone())).collect()
 }

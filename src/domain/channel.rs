@@ -160,6 +160,11 @@ impl Channel {
         self.gap.map(|gap| self.labelled(gap)).or_else(|| self.unobserved(now)).or(self.partial)
     }
 
+    /// The partial gap that lasts, if one does.
+    pub fn users_gap(&self) -> Option<Gap> {
+        self.partial
+    }
+
     /// Whether it is in a full gap that is committed.
     pub fn in_gap(&self) -> bool {
         self.gap.is_some()

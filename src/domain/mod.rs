@@ -4,6 +4,7 @@
 //! committed by the history and only then applied. [`answer`] says what the record knows of a moment.
 //! [`schedule`] and [`plan`] decide when and with whom a channel is asked for.
 
+pub mod alert;
 pub mod answer;
 pub mod channel;
 pub mod duration;
