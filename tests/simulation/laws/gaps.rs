@@ -1,5 +1,6 @@
 //! Gaps against what was really asked and answered.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use adsum::domain::gap::{Gap, GapReason};
@@ -12,15 +13,21 @@ use crate::service::Exchange;
 /// Gaps without an observation between them share so much.
 const INSTANT: Duration = Duration::from_micros(1);
 
-/// Where more than `gap_after` lies between two good answers, there is a gap.
+/// Where more than `gap_after` lies between two good answers, there is a gap. A list read in pages is good until its last
+/// page has arrived.
 pub(super) fn what_was_not_observed_is_a_gap(past: &Past) -> Vec<String> {
     let plan = &past.world.plan;
+    let mut arrivals: HashMap<&str, Vec<i64>> = HashMap::new();
+    for exchange in &past.log {
+        for told in exchange.result.iter().flatten() {
+            arrivals.entry(&told.channel).or_default().push(exchange.received);
+        }
+    }
     let mut broken = Vec::new();
     let polled = plan.channels.iter().filter(|(_, kind)| *kind != Kind::Discovered);
     for (channel, _) in polled {
-        let good: Vec<&Exchange> = past.good(channel).map(|(exchange, _)| exchange).collect();
-        for pair in good.windows(2) {
-            let (before, after) = (past.scale.shown(pair[0].received), past.scale.shown(pair[1].received));
+        for pair in arrivals.get(channel.as_str()).map_or(&[][..], Vec::as_slice).windows(2) {
+            let (before, after) = (past.scale.shown(pair[0]), past.scale.shown(pair[1]));
             let apart = i64::try_from(after.since(before).as_micros()).unwrap();
             let middle = Time::from_micros(before.as_micros().midpoint(after.as_micros()));
             let covered = past.record.gaps_of(channel).any(|gap| !gap.users_only && gap.covers(middle));
