@@ -102,7 +102,7 @@ impl ChannelActor {
 
     fn commit(&mut self, commit: Commit, ctx: &mut Context<Self>) {
         self.set_committing(true);
-        let entry = Entry { channel: self.live.name.clone(), changes: commit.changes().clone() };
+        let entry = Entry::new(self.live.name.clone(), commit.changes().clone());
         let recorder = self.recorder.clone();
         let work = async move { record(&recorder, entry).await };
         ctx.spawn(work.into_actor(self).map(move |result, actor, ctx| {

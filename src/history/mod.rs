@@ -4,12 +4,14 @@
 //! Methods block: callers run them where blocking is allowed. Nothing here knows a rule about presence; adapters store
 //! what [`crate::domain`] worked out and give it back.
 
+pub mod alerts;
 pub mod sqlite;
 
 use std::time::Duration;
 
 use thiserror::Error;
 
+use self::alerts::{AlertEntry, Subscribers};
 use crate::domain::channel::{Changes, Checkpoint};
 use crate::domain::event::{EventId, EventKind, Recorded, Seq};
 use crate::domain::gap::Gap;
@@ -87,6 +89,25 @@ pub struct Entry {
     pub channel: ChannelName,
     /// What changed.
     pub changes: Changes,
+    /// How its alerts changed with that.
+    pub alerts: Vec<AlertEntry>,
+    /// Who wants to hear of the events.
+    pub subscribers: Subscribers,
+    /// When this was put together: notifications are due from then on.
+    pub at: Time,
+}
+
+impl Entry {
+    /// Changes that concern no alert, and that nobody is told of.
+    pub fn new(channel: ChannelName, changes: Changes) -> Self {
+        Self {
+            channel,
+            changes,
+            alerts: Vec::new(),
+            subscribers: Subscribers::default(),
+            at: Time::default(),
+        }
+    }
 }
 
 /// What is proven of the channels that changed nothing (SPEC section 2, Commits). It replaces the mark before it.

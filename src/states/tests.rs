@@ -60,7 +60,7 @@ impl World {
         let channel = &mut self.channels[channel];
         match channel.observe(&seen).unwrap() {
             Some(changes) => {
-                let entry = Entry { channel: channel.name.clone(), changes: changes.clone() };
+                let entry = Entry::new(channel.name.clone(), changes.clone());
                 self.history.commit(&[entry]).unwrap();
                 channel.apply(&seen, &changes);
             }
@@ -437,7 +437,7 @@ fn users_of_a_channel_that_is_no_longer_watched_are_still_known() {
     let mut world = World::new();
     world.see(0, &[(0, 2)]);
     let changes = Changes { gaps: vec![Gap::open(time(20), GapReason::Unwatched)], ..Changes::default() };
-    world.history.commit(&[Entry { channel: channel_name(0), changes }]).unwrap();
+    world.history.commit(&[Entry::new(channel_name(0), changes)]).unwrap();
     let states = world.states();
     states.catch_up(&world.history).unwrap();
     assert_eq!(known(&states, 0), [(channel_name(0), state(2), 15, true)]);
@@ -450,7 +450,7 @@ impl World {
             gaps: vec![Gap::open(time(self.now), GapReason::Unwatched)],
             ..self.channels[channel].stop(time(self.now), GapReason::Unwatched)
         };
-        self.history.commit(&[Entry { channel: channel_name(channel), changes }]).unwrap();
+        self.history.commit(&[Entry::new(channel_name(channel), changes)]).unwrap();
     }
 
     /// It begins once more, with nothing known.

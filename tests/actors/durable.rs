@@ -110,7 +110,7 @@ async fn the_gaps_of_many_channels_are_not_one_commit() {
     recorder.put(Recorder::new(parts, Obituary::new(Child::Recorder, deaths)).start());
     let commits = names.into_iter().map(|channel| {
         let gaps = vec![Gap::open(began, GapReason::Timeout)];
-        record(&recorder, Entry { channel, changes: Changes { gaps, ..Changes::default() } })
+        record(&recorder, Entry::new(channel, Changes { gaps, ..Changes::default() }))
     });
     let done = futures_util::future::join_all(commits).await;
     assert!(done.iter().all(Result::is_ok));

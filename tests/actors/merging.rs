@@ -110,10 +110,7 @@ fn flaps(name: &str, count: u64) -> Vec<Entry> {
         occupancy: 0,
         state: Shown::Unknown,
     };
-    let entry = |events: Vec<Event>| Entry {
-        channel: channel(name),
-        changes: Changes { events, ..Changes::default() },
-    };
+    let entry = |events: Vec<Event>| Entry::new(channel(name), Changes { events, ..Changes::default() });
     let events: Vec<Event> = (1..=2 * count).map(event).collect();
     events.chunks(5000).map(|events| entry(events.to_vec())).collect()
 }

@@ -117,7 +117,7 @@ fn windows_after_a_reload_begin_where_the_user_and_the_state_were_last_seen() {
         let listed = state.map(|n| Occupant { user: ada(), state: Shown::Value(State::new(n.into())) });
         let seen = Observation::new(moment(at, at + 5), total, Some(listed.into_iter().collect())).unwrap();
         let changes = channel.observe(&seen).unwrap().unwrap();
-        let recorded = history.commit(&[Entry { channel: lobby(), changes }]).unwrap();
+        let recorded = history.commit(&[Entry::new(lobby(), changes)]).unwrap();
         channel = Channel::resume(
             lobby(),
             channel.gap_after,

@@ -122,7 +122,7 @@ fn an_unwatched_channel_that_is_listed_again_is_not_forgotten() {
         history.commit(&[arrival(&name(channel), &ada(), 1)]).unwrap();
         let gaps = vec![Gap::open(time(3 * SECOND), GapReason::Unwatched)];
         let changes = Changes { gaps, ..Changes::default() };
-        history.commit(&[Entry { channel: name(channel), changes }]).unwrap();
+        history.commit(&[Entry::new(name(channel), changes)]).unwrap();
     }
     note(&*history, 100, &["room.*"], &["room.1"]);
     while history.expire(time(50 * SECOND), 1000).unwrap() {}

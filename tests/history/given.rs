@@ -53,7 +53,7 @@ pub(crate) fn arrival(channel: &ChannelName, user: &UserId, seq: u64) -> Entry {
     };
     let run = Run { first: seen, last: seen, widest: Duration::ZERO, occupancy: 1, grade: Grade::Complete };
     let changes = Changes { events: vec![event], run: Some(run), complete: Some(seen), ..Changes::default() };
-    Entry { channel: channel.clone(), changes }
+    Entry::new(channel.clone(), changes)
 }
 
 /// The same user's leave.
@@ -80,7 +80,7 @@ pub(crate) fn extended(channel: &ChannelName, seen: Moment) -> Entry {
         occupancy: 1,
         grade: Grade::Complete,
     };
-    Entry { channel: channel.clone(), changes: Changes { last_run: Some(run), ..Changes::default() } }
+    Entry::new(channel.clone(), Changes { last_run: Some(run), ..Changes::default() })
 }
 
 pub(crate) fn lobby() -> ChannelName {

@@ -93,7 +93,7 @@ fn a_mark_says_nothing_of_an_observation_that_was_under_way_when_it_was_taken() 
         history.mark(&Mark { floor: up_to(5), ..Mark::default() }).unwrap();
         let seen = run(first, moment(0, 9));
         let changes = Changes { run: Some(seen), complete: Some(seen.last), ..Changes::default() };
-        history.commit(&[Entry { channel: lobby(), changes }]).unwrap();
+        history.commit(&[Entry::new(lobby(), changes)]).unwrap();
         let complete = history.checkpoint(&lobby()).unwrap().unwrap().roster.complete();
         assert_eq!(complete, Some(moment(0, 9)));
         assert_eq!(last_runs(history.as_ref(), &lobby()), [Some(seen); 2]);
@@ -120,7 +120,7 @@ fn a_mark_is_about_the_last_run_only() {
     let runs = [1, 2, 3].map(|n| moment(n * 1_000_000, n * 1_000_000 + 1000)).map(|seen| run(seen, seen));
     for run in runs {
         let changes = Changes { run: Some(run), ..Changes::default() };
-        history.commit(&[Entry { channel: lobby(), changes }]).unwrap();
+        history.commit(&[Entry::new(lobby(), changes)]).unwrap();
     }
     history.mark(&Mark { floor: up_to(9_000_000), ..Mark::default() }).unwrap();
     assert_eq!(history.runs(&lobby(), time(0), time(1_000_000)).unwrap(), &runs[..2]);
@@ -143,7 +143,7 @@ fn a_mark_of_an_earlier_start_proves_nothing() {
     let run = run(again, again);
     let gaps = vec![Gap::open(time(2_000_000), GapReason::Crashed).closed(again.latest)];
     let changes = Changes { run: Some(run), gaps, ..Changes::default() };
-    history.commit(&[Entry { channel: lobby(), changes }]).unwrap();
+    history.commit(&[Entry::new(lobby(), changes)]).unwrap();
     assert_eq!(history.channel(&lobby()).unwrap().unwrap().run, Some(run));
     assert_eq!(history.recover().unwrap(), 1);
     let runs = history.runs(&lobby(), time(0), time(i64::MAX)).unwrap();

@@ -200,7 +200,7 @@ impl<'h> World<'h> {
             self.note_gap(index, *gap);
         }
         let events = changes.events.clone();
-        let recorded = self.history.commit(&[Entry { channel: channel_name(index), changes }]).unwrap();
+        let recorded = self.history.commit(&[Entry::new(channel_name(index), changes)]).unwrap();
         assert_eq!(recorded.len(), events.len());
         self.recorded.extend(recorded);
     }

@@ -158,7 +158,7 @@ async fn record_nobody(
     live: Arc<Live>,
     changes: Changes,
 ) -> (Arc<Live>, Result<Changes, RecordError>) {
-    let entry = Entry { channel: live.name.clone(), changes: changes.clone() };
+    let entry = Entry::new(live.name.clone(), changes.clone());
     let result = record(&recorder, entry).await;
     (live, result.map(|()| changes))
 }
@@ -166,7 +166,7 @@ async fn record_nobody(
 /// Has the gaps of a channel without an actor recorded. If they cannot be, the next failure tries again.
 async fn record_gaps(recorder: Seat<Recorder>, live: Arc<Live>, changes: Changes) {
     let gaps = changes.gaps.clone();
-    if record(&recorder, Entry { channel: live.name.clone(), changes }).await.is_ok() {
+    if record(&recorder, Entry::new(live.name.clone(), changes)).await.is_ok() {
         live.channel.write().take_gaps(&gaps);
     }
 }

@@ -37,7 +37,7 @@ impl Supervisor {
         let changes = channel.stop(self.clock().now(), GapReason::Stopped);
         let (recorder, channel) = (self.recorder.clone(), channel.name.clone());
         async move {
-            let _ = record(&recorder, Entry { channel, changes }).await;
+            let _ = record(&recorder, Entry::new(channel, changes)).await;
         }
     }
 

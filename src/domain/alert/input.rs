@@ -82,6 +82,8 @@ pub enum Input {
     },
     /// It is now so late.
     Time(Time),
+    /// It is now so late, and the silence that muted the alert is over: whoever was not told that it fires is told now.
+    Unmuted(Time),
     /// adsum runs again, at `at`, after it had been down since `down_since` (after a crash: since it was last certainly
     /// alive). Once for each time it was down.
     Resumed {

@@ -19,6 +19,7 @@ pub fn step(rule: &Rule, state: AlertState, input: &Input, fresh: AlertId) -> (A
         Input::Observed { seen, before, partial } => step.observed(seen, before, partial),
         Input::Gap { gap, at } => step.gap(gap, at),
         Input::Time(now) => step.time(now),
+        Input::Unmuted(now) => step.repeat(now),
         Input::Resumed { down_since, at } => step.resumed(down_since, at),
         Input::Ended { at, why } => step.end(at, End { why, ended: None }, None, None),
     }
@@ -173,9 +174,15 @@ impl Step<'_> {
     fn time(&mut self, now: Time) {
         self.gap_lasts(now, now);
         let every = self.rule.repeat_every;
-        if let AlertState::Firing(firing) = &mut self.state
-            && every.is_some_and(|every| now >= firing.told.plus(every))
+        if let (Some(every), AlertState::Firing(firing)) = (every, self.state)
+            && now >= firing.told.plus(every)
         {
+            self.repeat(now);
+        }
+    }
+
+    fn repeat(&mut self, now: Time) {
+        if let AlertState::Firing(firing) = &mut self.state {
             firing.told = now;
             let Firing { occupancy, gap, .. } = *firing;
             self.note(now, Change::Repeated, occupancy, gap);
