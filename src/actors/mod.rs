@@ -4,6 +4,7 @@
 //! channel's actor works out what changed and holds the channel until the recorder has committed it; then the roster
 //! advances, listeners hear of the events, and the keeper projects the states. No rule about presence lives here.
 
+pub mod alerting;
 mod asking;
 pub mod channel;
 pub mod clock;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 
+use crate::actors::alerting::Alerting;
 use crate::actors::handle::Settings;
 use crate::config::{Config, Findings, Secret};
 use crate::domain::plan::Limits;
@@ -49,6 +50,7 @@ pub(super) fn settings(config: &Config, address: usize) -> Settings {
         max_requests_per_second: f64::from(config.pubnub.max_requests_per_second),
         mark_every: config.history.mark_every,
         retain: config.history.retain,
+        alerting: Alerting::default(),
     }
 }
 

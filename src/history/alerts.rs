@@ -45,6 +45,8 @@ pub struct Standing {
     pub state: AlertState,
     /// The silence that muted it when it was last to be told, if one did: nobody knows of it.
     pub muted: Option<SilenceId>,
+    /// Who is told when it is over, also if the rule is gone by then.
+    pub tell_end: Vec<NotifierName>,
 }
 
 /// One alert's part of a commit.
@@ -283,8 +285,12 @@ pub struct DeliveryQuery {
     pub notifier: Option<NotifierName>,
     /// That stand like this.
     pub status: Option<DeliveryStatus>,
-    /// With a smaller number: the newest come first.
-    pub before: Option<i64>,
+    /// Written at this time or later.
+    pub from: Option<Time>,
+    /// Written before this.
+    pub to: Option<Time>,
+    /// With a greater number.
+    pub after: i64,
     /// At most so many.
     pub limit: usize,
 }
@@ -354,7 +360,7 @@ pub trait AlertHistory: Send + Sync + 'static {
     /// See [`super::HistoryError`].
     fn give_up(&self, notifier: &NotifierName, at: Time, answer: &str) -> Result<usize>;
 
-    /// Deliveries, the newest first.
+    /// Deliveries, in order of their numbers.
     ///
     /// # Errors
     /// See [`super::HistoryError`].

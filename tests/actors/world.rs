@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use adsum::actors::alerting::Alerting;
 use adsum::actors::clock::Clock;
 use adsum::actors::handle::{Adsum, Parts, Settings, start};
 use adsum::actors::source::{HereNow, Listing, Source, Trouble};
@@ -158,6 +159,7 @@ pub(crate) fn settings(targets: &[&str]) -> Settings {
         max_requests_per_second: 1000.0,
         mark_every: Duration::from_secs(10),
         retain: Duration::from_secs(86_400),
+        alerting: Alerting::default(),
     }
 }
 

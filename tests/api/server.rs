@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use adsum::actors::alerting::Alerting;
 use adsum::actors::clock::Clock;
 use adsum::actors::handle::{Adsum, Parts, Settings, start};
 use adsum::actors::source::{HereNow, Listing, Source, Trouble};
@@ -213,6 +214,7 @@ fn settings(targets: &[&str]) -> Settings {
         max_requests_per_second: 1000.0,
         mark_every: Duration::from_secs(1),
         retain: Duration::from_secs(86_400),
+        alerting: Alerting::default(),
     }
 }
 

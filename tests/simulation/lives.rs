@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use adsum::actors::alerting::Alerting;
 use adsum::actors::clock::Clock;
 use adsum::actors::handle::{Adsum, Parts, PresenceAnswer, Settings, start};
 use adsum::domain::answer::Present;
@@ -194,6 +195,7 @@ fn settings(plan: &Plan) -> Settings {
         max_requests_per_second: 1000.0,
         mark_every: Duration::from_secs(10),
         retain: Duration::from_secs(365 * 86_400),
+        alerting: Alerting::default(),
     }
 }
 

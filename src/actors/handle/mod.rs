@@ -27,6 +27,7 @@ pub use self::events::GapCursor;
 pub use self::merged::MAX_LOOKED_AT;
 pub use self::start::{Parts, Settings, StartError, start};
 pub use self::users::MAX_STATES;
+use super::alerting::{Alerting, Editions, Silences};
 use super::clock::Clock;
 use super::live::{Failed, Registry};
 use super::recorder::{Committed, HistoryHealth};
@@ -56,6 +57,8 @@ pub struct Adsum {
     health: Arc<HistoryHealth>,
     failed: watch::Receiver<bool>,
     supervisor: Addr<Supervisor>,
+    editions: Editions,
+    silences: Silences,
     /// Questions that may be asked of the history at once.
     questions: Arc<Semaphore>,
     /// Held while what is watched is changed.
@@ -91,6 +94,12 @@ impl Adsum {
         if failed.wait_for(|failed| *failed).await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+
+    /// Takes what a configuration that was read again says about alerts. An alert whose rule was removed, or decides
+    /// otherwise now, ends within a second or so ([`crate::domain::alert`]).
+    pub fn set_alerting(&self, alerting: Alerting) {
+        self.editions.publish(alerting);
     }
 
     /// Stops observing, records that, and returns when the record is complete.

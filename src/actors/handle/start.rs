@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, broadcast, watch};
 use tracing::info;
 
 use super::{Adsum, QUESTIONS};
+use crate::actors::alerting::{Alerting, Editions, Silences};
 use crate::actors::clock::Clock;
 use crate::actors::live::Registry;
 use crate::actors::pace::Pace;
@@ -50,6 +51,8 @@ pub struct Settings {
     pub mark_every: Duration,
     /// How long the record is kept.
     pub retain: Duration,
+    /// The alert rules, and who is told.
+    pub alerting: Alerting,
 }
 
 /// What adsum works with.
@@ -132,6 +135,8 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         health,
         failed,
         supervisor,
+        editions: Editions::new(settings.alerting),
+        silences: Silences::default(),
         questions: Arc::new(Semaphore::new(QUESTIONS)),
         retargeting: Arc::default(),
     })
