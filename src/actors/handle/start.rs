@@ -11,6 +11,7 @@ use tracing::info;
 use super::{Adsum, QUESTIONS};
 use crate::actors::alerting::{Alerting, Editions, Silences};
 use crate::actors::clock::Clock;
+use crate::actors::judge::Judge;
 use crate::actors::live::Registry;
 use crate::actors::pace::Pace;
 use crate::actors::poller::PollerParts;
@@ -88,8 +89,14 @@ pub enum StartError {
 pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError> {
     let history = Arc::clone(&parts.history);
     let (targets, now) = (settings.targets, parts.clock.now());
-    let watchlist = tokio::task::spawn_blocking(move || recover(&*history, targets, now)).await;
-    let (watchlist, newest, last_event) = watchlist.map_err(|_| StartError::Interrupted)??;
+    let silences = Silences::default();
+    let muting = silences.clone();
+    let work = move || {
+        muting.set(history.silences(Some(now))?);
+        recover(&*history, targets, now)
+    };
+    let recovered = tokio::task::spawn_blocking(work).await;
+    let (watchlist, newest, last_event) = recovered.map_err(|_| StartError::Interrupted)??;
     let registry = Registry::default();
     let committed = broadcast::Sender::new(COMMITS_KEPT);
     let health = Arc::new(watch::Sender::new(None));
@@ -114,6 +121,8 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         registry: registry.clone(),
         rest: Arc::default(),
     };
+    let editions = Editions::new(settings.alerting);
+    let judge = Judge { editions: editions.clone(), silences: silences.clone(), clock: parts.clock.clone() };
     let supervisor = Supervisor::new(SupervisorParts {
         policies: settings.policies,
         groups: Arc::new(settings.groups.into()),
@@ -123,6 +132,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         states: Arc::clone(&parts.states),
         recorder,
         poller,
+        judge,
         failed: Arc::new(fail),
     })
     .start();
@@ -135,8 +145,8 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         health,
         failed,
         supervisor,
-        editions: Editions::new(settings.alerting),
-        silences: Silences::default(),
+        editions,
+        silences,
         questions: Arc::new(Semaphore::new(QUESTIONS)),
         retargeting: Arc::default(),
     })
