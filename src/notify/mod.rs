@@ -30,7 +30,7 @@ pub use address::is_public;
 pub use discord::Discord;
 pub use email::{Email, EmailSettings, Encryption, Login, MAX_RECIPIENTS};
 pub use http::HttpSettings;
-pub use message::{Alert, Alerts, Blind, Body, Event, MAX_LISTED, Message};
+pub use message::{Alert, Alerts, Blind, Body, Event, Message};
 pub use outcome::{MAX_ANSWER, MAX_RETRY_AFTER, Receipt, Remedy, Undelivered};
 pub use signature::Keys;
 pub use slack::Slack;
