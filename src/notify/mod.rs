@@ -76,6 +76,12 @@ pub enum SettingsError {
         /// The host.
         host: String,
     },
+    /// A header is one that adsum or HTTP sets, or its value is none.
+    #[error("the header {name:?} is set by adsum itself, or its value holds control characters")]
+    BadHeader {
+        /// Its name.
+        name: String,
+    },
     /// A secret is none.
     #[error("the secret must be 24 to 64 bytes in base64, with or without whsec_ before it")]
     BadSecret,
