@@ -467,3 +467,42 @@ fn no_secret_of_a_notifier_is_shown() {
     let shown = format!("{good:?}");
     assert!(!shown.contains("hidden") && !shown.contains(SECRET), "{shown}");
 }
+
+#[test]
+fn the_description_says_who_is_told_of_what_and_no_secret() {
+    let config = Config::load(
+        &Given::file(&format!(
+            "[server]\npublic_url = 'https://adsum.example.com/'\n\
+             [[notifier]]\nname = 'ops'\nkind = 'webhook'\nurl = 'https://example.com:8443/hidden'\nsecret = '{SECRET}'\n\
+             events = ['join', 'leave']\nheaders = {{ x = 'hidden' }}\ntitle = '{{{{ rule }}}}'\n\
+             [[notifier]]\nname = 'team'\nkind = 'slack'\nurl = 'https://hooks.example.com/hidden'\nallow_private = true\n\
+             [[notifier]]\nname = 'chat'\nkind = 'discord'\nurl = 'https://discord.example.com/hidden'\n\
+             [[notifier]]\nname = 'mail'\n{MAIL}user = 'adsum'\npassword = 'hidden'\nat_once = 1\ntimeout = '30s'\n\
+             [[alert]]\nname = 'crowded'\nchannels = ['lobby', 'room.*']\noccupancy_above = 200\nclear_below = 180\n\
+             for = '30s'\nkeep_firing_for = '1m'\nnotify = ['mail', 'team']\nrepeat_every = '4h'\n\
+             [[alert]]\nname = 'empty'\nchannels = ['desk']\noccupancy_below = 1\non_gap = 'fire'\nseverity = 'critical'\n\
+             notify = ['team']\nsend_resolved = false\n\
+             [[alert]]\nname = 'agent'\nchannels = ['desk']\nuser_absent = 'agent-7'\non_gap = 'resolve'\n\
+             [[alert]]\nname = 'guest'\nchannels = ['desk']\nuser_present = 'guest'\nseverity = 'info'\n\
+             [[alert]]\nname = 'blind'\nchannels = ['*']\nunobserved = true\nfor = '5m'\n"
+        ))
+        .sources,
+    )
+    .expect("a good configuration");
+    let lines = config.describe();
+    assert!(!lines.join("").contains("hidden") && !lines.join("").contains(SECRET), "{lines:#?}");
+    let first = lines.iter().position(|line| line.starts_with("Alert")).expect("a rule");
+    insta::assert_snapshot!(lines[first..lines.len() - 1].join("\n"), @r#"
+    Alert "crowded" (warning) for ["lobby", "room.*"]: fires once more than 200 are there for 30s; over once fewer than 180 are for 1m; a gap leaves it as it is. Tells "mail", "team", again every 4h, and when it is over.
+    Alert "empty" (critical) for ["desk"]: fires once fewer than 1 are there; over once more than 0 are; a gap counts as that. Tells "team", not when it is over.
+    Alert "agent" (warning) for ["desk"]: fires once a complete list lacks user "agent-7"; over once the user is there; a gap ends it. Tells nobody: it is in the API alone.
+    Alert "guest" (info) for ["desk"]: fires once user "guest" is there; over once a complete list lacks the user; a gap leaves it as it is. Tells nobody: it is in the API alone.
+    Alert "blind" (warning) for ["*"]: fires once the channel is in a gap for 5m; over once it is observed again. Tells nobody: it is in the API alone.
+    Notifier "ops": webhook at https://example.com:8443, signed with a secret, with a header, also for events join, leave, with templates of its own; 4 at once, 20s each.
+    Notifier "team": Slack at https://hooks.example.com (private addresses allowed); 4 at once, 20s each.
+    Notifier "chat": Discord at https://discord.example.com; 4 at once, 20s each.
+    Notifier "mail": mail from "a@b.c" to ["d@e.f"] through mail.example.com:587 (starttls) as user "adsum"; 1 at once, 30s each.
+    Note: notifier "chat" is told of nothing.
+    Links in messages begin with https://adsum.example.com.
+    "#);
+}
