@@ -38,7 +38,11 @@ pub fn receivers(notifiers: &[config::Notifier], source: &str) -> Result<Vec<Rec
     if faults.is_empty() { Ok(receivers) } else { Err(faults) }
 }
 
-fn receiver(given: &config::Notifier, source: &str) -> Result<Receiver, SettingsError> {
+/// Makes one notifier.
+///
+/// # Errors
+/// [`SettingsError`] says which setting is wrong.
+pub fn receiver(given: &config::Notifier, source: &str) -> Result<Receiver, SettingsError> {
     let texts = texts(&given.texts);
     let mut events = Vec::new();
     let notifier: Arc<dyn Notifier> = match &given.kind {
