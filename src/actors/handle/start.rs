@@ -11,6 +11,7 @@ use tracing::info;
 use super::{Adsum, QUESTIONS};
 use crate::actors::alerting::{Alerting, Editions, Silences};
 use crate::actors::clock::Clock;
+use crate::actors::courier::CourierParts;
 use crate::actors::live::Registry;
 use crate::actors::pace::Pace;
 use crate::actors::poller::PollerParts;
@@ -26,6 +27,7 @@ use crate::domain::names::{GroupName, Pattern};
 use crate::domain::plan::Limits;
 use crate::domain::time::Time;
 use crate::domain::watch::{Policies, Target};
+use crate::history::alerts::AlertHistory;
 use crate::history::{History, HistoryError};
 use crate::states::States;
 
@@ -114,6 +116,12 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         registry: registry.clone(),
         rest: Arc::default(),
     };
+    let editions = Editions::new(settings.alerting);
+    let courier = CourierParts {
+        history: Arc::clone(&parts.history) as Arc<dyn AlertHistory>,
+        clock: parts.clock.clone(),
+        editions: editions.clone(),
+    };
     let supervisor = Supervisor::new(SupervisorParts {
         policies: settings.policies,
         groups: Arc::new(settings.groups.into()),
@@ -123,6 +131,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         states: Arc::clone(&parts.states),
         recorder,
         poller,
+        courier,
         failed: Arc::new(fail),
     })
     .start();
@@ -135,7 +144,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         health,
         failed,
         supervisor,
-        editions: Editions::new(settings.alerting),
+        editions,
         silences: Silences::default(),
         questions: Arc::new(Semaphore::new(QUESTIONS)),
         retargeting: Arc::default(),

@@ -24,6 +24,7 @@ use self::place::Place;
 pub use self::stop::Stop;
 pub use self::watching::{Found, GetTargets, Reconfigure, Retarget};
 use super::clock::Clock;
+use super::courier::{Courier, CourierParts};
 use super::keeper::Keeper;
 use super::live::{Discovery, Registry};
 use super::poller::{Poller, PollerParts};
@@ -80,6 +81,8 @@ pub struct SupervisorParts {
     pub recorder: RecorderParts,
     /// For the poller and the scout.
     pub poller: PollerParts,
+    /// For the courier.
+    pub courier: CourierParts,
     /// Told when adsum cannot go on.
     pub failed: Arc<tokio::sync::watch::Sender<bool>>,
 }
@@ -90,6 +93,7 @@ pub struct Supervisor {
     channels: HashMap<ChannelName, Place>,
     recorder: Seat<Recorder>,
     poller: Seat<Poller>,
+    courier: Seat<Courier>,
     patterns: Arc<AtomicBool>,
     deaths: mpsc::UnboundedSender<(Child, Ended)>,
     heard: Option<mpsc::UnboundedReceiver<(Child, Ended)>>,
@@ -116,6 +120,7 @@ impl Supervisor {
             channels: HashMap::new(),
             recorder: Seat::default(),
             poller: Seat::default(),
+            courier: Seat::default(),
             patterns: Arc::new(AtomicBool::new(parts.watchlist.has_patterns())),
             deaths,
             heard: Some(heard),
@@ -170,8 +175,9 @@ impl Supervisor {
                 };
                 Scout::new(parts, obituary()).start();
             }
-            // It starts once the history keeps the outbox.
-            Child::Courier => {}
+            Child::Courier => {
+                self.courier.put(Courier::new(self.parts.courier.clone(), obituary()).start());
+            }
             Child::Channel(name) => self.load(vec![name.clone()], ctx),
         }
     }
@@ -217,7 +223,7 @@ impl Actor for Supervisor {
         if let Some(mut heard) = self.heard.take() {
             ctx.add_stream(stream::poll_fn(move |cx| heard.poll_recv(cx)));
         }
-        for child in [Child::Recorder, Child::Poller, Child::Keeper] {
+        for child in [Child::Recorder, Child::Poller, Child::Keeper, Child::Courier] {
             self.start_child(&child, ctx);
         }
         self.want(self.parts.watchlist.channels().cloned().collect(), ctx);
