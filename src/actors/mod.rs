@@ -9,6 +9,7 @@ pub mod alerting;
 mod asking;
 pub mod channel;
 pub mod clock;
+pub mod courier;
 pub mod handle;
 pub mod judge;
 pub mod keeper;

@@ -9,6 +9,7 @@ use tracing::{error, info, warn};
 
 use super::lock::Lock;
 use super::parts;
+use super::reach::warn_of_unreachable;
 use super::until::Signals;
 use crate::actors::clock::{Clock, wall_time};
 use crate::actors::handle::{self, Adsum, Parts};
@@ -92,34 +93,45 @@ impl Daemon {
         info!(address = %api.local_addr(), "serving");
         let (address, handle) = (api.local_addr(), api.handle());
         let serving = tokio::task::spawn_local(api.run());
+        tokio::task::spawn_local(warn_of_unreachable(config.alerting.notifiers.clone()));
         Ok(Self { adsum, client, config, api: handle, address, serving, _lock: lock })
     }
 
-    /// Takes a configuration that was read again: what is watched and how, and the token. Channels that stay have no
-    /// gap. Everything else waits for a restart, and the log says so.
+    /// Takes a configuration that was read again: what is watched and how, the alerts and who is told, and the token.
+    /// Channels that stay have no gap. Everything else waits for a restart, and the log says so.
     async fn reconfigure(&mut self, config: Config) {
         let watch = config.watch.clone();
         if let Err(error) = self.adsum.reconfigure(watch.channels, watch.groups, watch.policies).await {
             return refused(&error);
         }
+        self.adsum.set_alerting(parts::alerting(&config));
         self.client.set_auth_token(config.pubnub.auth_token.as_ref().map(|token| token.value().clone()));
         if parts::differ_for_good(&config, &self.config) {
             warn!(
-                "what is watched and the PubNub token are taken at once; the rest of the change waits for a restart"
+                "what is watched, the alerts and the PubNub token are taken at once; the rest of the change waits for a \
+                 restart"
             );
         }
         info!("the configuration was read again");
+        let known = &self.config.alerting.notifiers;
+        let new = config.alerting.notifiers.iter().filter(|notifier| !known.contains(notifier)).cloned();
+        tokio::task::spawn_local(warn_of_unreachable(new.collect()));
         self.config = config;
     }
 
-    /// Tokens live 30 days at most, so their file is looked at again and again.
+    /// Tokens live 30 days at most, and receivers change their secrets, so their files are looked at again and again.
     fn read_secrets_again(&mut self) {
         match self.config.read_secrets_again() {
             Ok(config) => {
                 self.client
                     .set_auth_token(config.pubnub.auth_token.as_ref().map(|token| token.value().clone()));
                 // Only what was taken: a SIGHUP must still find what waits for a restart.
-                self.config.pubnub.auth_token = config.pubnub.auth_token;
+                self.config.pubnub.auth_token.clone_from(&config.pubnub.auth_token);
+                if config.alerting != self.config.alerting {
+                    self.adsum.set_alerting(parts::alerting(&config));
+                    info!("the secrets of notifiers were read again");
+                    self.config.alerting = config.alerting;
+                }
             }
             Err(error) => warn!(%error, "the secrets stay as they are"),
         }

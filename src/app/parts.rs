@@ -1,5 +1,6 @@
 //! From the configuration to the small structs that each part takes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
@@ -50,8 +51,14 @@ pub(super) fn settings(config: &Config, address: usize) -> Settings {
         max_requests_per_second: f64::from(config.pubnub.max_requests_per_second),
         mark_every: config.history.mark_every,
         retain: config.history.retain,
-        alerting: Alerting::default(),
+        alerting: alerting(config),
     }
+}
+
+/// What alerts are judged by and who is told.
+pub(super) fn alerting(config: &Config) -> Alerting {
+    let rules = config.alerting.rules.iter().cloned().map(Arc::new).collect();
+    Alerting { rules, receivers: Vec::new(), base: None }
 }
 
 /// What the embedded origin needs.

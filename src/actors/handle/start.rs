@@ -11,6 +11,7 @@ use tracing::info;
 use super::{Adsum, QUESTIONS};
 use crate::actors::alerting::{Alerting, Editions, Silences};
 use crate::actors::clock::Clock;
+use crate::actors::courier::CourierParts;
 use crate::actors::judge::Judge;
 use crate::actors::live::Registry;
 use crate::actors::pace::Pace;
@@ -27,6 +28,7 @@ use crate::domain::names::{GroupName, Pattern};
 use crate::domain::plan::Limits;
 use crate::domain::time::Time;
 use crate::domain::watch::{Policies, Target};
+use crate::history::alerts::AlertHistory;
 use crate::history::{History, HistoryError};
 use crate::states::States;
 
@@ -123,6 +125,11 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
     };
     let editions = Editions::new(settings.alerting);
     let judge = Judge { editions: editions.clone(), silences: silences.clone(), clock: parts.clock.clone() };
+    let courier = CourierParts {
+        history: Arc::clone(&parts.history) as Arc<dyn AlertHistory>,
+        clock: parts.clock.clone(),
+        editions: editions.clone(),
+    };
     let supervisor = Supervisor::new(SupervisorParts {
         policies: settings.policies,
         groups: Arc::new(settings.groups.into()),
@@ -133,6 +140,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         recorder,
         poller,
         judge,
+        courier,
         failed: Arc::new(fail),
     })
     .start();

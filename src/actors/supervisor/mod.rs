@@ -26,6 +26,7 @@ use self::ring::RING_EVERY;
 pub use self::stop::Stop;
 pub use self::watching::{Found, GetTargets, Reconfigure, Retarget};
 use super::clock::Clock;
+use super::courier::{Courier, CourierParts};
 use super::judge::Judge;
 use super::keeper::Keeper;
 use super::live::{Discovery, Registry};
@@ -59,6 +60,8 @@ pub enum Child {
     Keeper,
     /// The scout.
     Scout,
+    /// The courier.
+    Courier,
     /// A channel's actor.
     Channel(ChannelName),
 }
@@ -83,6 +86,8 @@ pub struct SupervisorParts {
     pub poller: PollerParts,
     /// Who judges the alerts.
     pub judge: Judge,
+    /// For the courier.
+    pub courier: CourierParts,
     /// Told when adsum cannot go on.
     pub failed: Arc<tokio::sync::watch::Sender<bool>>,
 }
@@ -93,6 +98,7 @@ pub struct Supervisor {
     channels: HashMap<ChannelName, Place>,
     recorder: Seat<Recorder>,
     poller: Seat<Poller>,
+    courier: Seat<Courier>,
     patterns: Arc<AtomicBool>,
     deaths: mpsc::UnboundedSender<(Child, Ended)>,
     heard: Option<mpsc::UnboundedReceiver<(Child, Ended)>>,
@@ -121,6 +127,7 @@ impl Supervisor {
             channels: HashMap::new(),
             recorder: Seat::default(),
             poller: Seat::default(),
+            courier: Seat::default(),
             patterns: Arc::new(AtomicBool::new(parts.watchlist.has_patterns())),
             deaths,
             heard: Some(heard),
@@ -176,6 +183,9 @@ impl Supervisor {
                 };
                 Scout::new(parts, obituary()).start();
             }
+            Child::Courier => {
+                self.courier.put(Courier::new(self.parts.courier.clone(), obituary()).start());
+            }
             Child::Channel(name) => self.load(vec![name.clone()], ctx),
         }
     }
@@ -221,7 +231,7 @@ impl Actor for Supervisor {
         if let Some(mut heard) = self.heard.take() {
             ctx.add_stream(stream::poll_fn(move |cx| heard.poll_recv(cx)));
         }
-        for child in [Child::Recorder, Child::Poller, Child::Keeper] {
+        for child in [Child::Recorder, Child::Poller, Child::Keeper, Child::Courier] {
             self.start_child(&child, ctx);
         }
         ctx.run_interval(RING_EVERY, Self::ring);

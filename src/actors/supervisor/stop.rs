@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use futures_util::FutureExt as _;
-use futures_util::future::{LocalBoxFuture, join_all};
+use futures_util::future::{LocalBoxFuture, join, join_all};
 use tokio::sync::oneshot;
 use tracing::warn;
 
 use super::Supervisor;
 use super::place::Place;
 use crate::actors::channel::{ChannelActor, End};
+use crate::actors::courier;
 use crate::actors::live::Live;
 use crate::actors::poller::Halt;
 use crate::actors::recorder::record;
@@ -74,11 +75,16 @@ impl Handler<Stop> for Supervisor {
         let poller = self.poller.get();
         let ends: Vec<_> = self.channels.iter().filter_map(|(name, place)| self.stop(name, place)).collect();
         let states = Arc::clone(&self.parts.states);
+        let courier = self.courier.get();
         Box::pin(async move {
             if let Some(poller) = poller {
                 let _ = poller.send(Halt).await;
             }
-            join_all(ends).await;
+            let ends = join_all(ends);
+            match courier {
+                Some(courier) => drop(join(ends, courier.send(courier::Halt)).await),
+                None => drop(ends.await),
+            }
             match tokio::task::spawn_blocking(move || states.flush()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
