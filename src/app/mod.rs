@@ -6,6 +6,7 @@ mod lock;
 mod origin;
 mod parts;
 mod reach;
+mod receivers;
 mod until;
 
 pub use self::daemon::{Daemon, run};
@@ -13,4 +14,5 @@ pub use self::demo::{Demo, DemoOptions};
 pub use self::origin::origin;
 pub use self::parts::client_config;
 pub use self::reach::reach;
+pub use self::receivers::{Fault, receiver, receivers};
 pub use self::until::Signals;

@@ -58,7 +58,7 @@ pub(super) fn settings(config: &Config, address: usize) -> Settings {
 /// What alerts are judged by and who is told.
 pub(super) fn alerting(config: &Config) -> Alerting {
     let rules = config.alerting.rules.iter().cloned().map(Arc::new).collect();
-    Alerting { rules, receivers: Vec::new() }
+    Alerting { rules, receivers: Vec::new(), base: None }
 }
 
 /// What the embedded origin needs.

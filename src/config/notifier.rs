@@ -187,6 +187,7 @@ fn key_of(section: &Section<'_>, notifier: &Notifier, error: &SettingsError) -> 
     let given = |key, file_key| if section.has(file_key) { file_key } else { key };
     match error {
         SettingsError::BadUrl | SettingsError::PrivateAddress { .. } => given("url", "url_file"),
+        SettingsError::BadHeader { .. } => "headers",
         SettingsError::BadSecret => given("secret", "secret_file"),
         SettingsError::BadAddress { address } => match &notifier.kind {
             NotifierKind::Email(email) if email.from == *address => "from",
