@@ -157,6 +157,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         silences,
         questions: Arc::new(Semaphore::new(QUESTIONS)),
         retargeting: Arc::default(),
+        silencing: Arc::default(),
     })
 }
 
