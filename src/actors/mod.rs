@@ -8,6 +8,7 @@ pub mod alerting;
 mod asking;
 pub mod channel;
 pub mod clock;
+pub mod courier;
 pub mod handle;
 pub mod keeper;
 pub mod live;

@@ -78,6 +78,13 @@ pub struct Subscriber {
     pub kinds: Vec<EventKind>,
 }
 
+impl Subscriber {
+    /// Whether it is told of an event of this kind. Nobody is of [`EventKind::Settled`], which is in no answer.
+    pub fn wants(&self, kind: EventKind) -> bool {
+        kind != EventKind::Settled && self.kinds.contains(&kind)
+    }
+}
+
 /// Everybody who wants to hear of presence events.
 pub type Subscribers = Arc<[Subscriber]>;
 

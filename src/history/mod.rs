@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use self::alerts::{AlertEntry, Subscribers};
+use self::alerts::{AlertEntry, AlertHistory, Subscribers};
 use crate::domain::channel::{Changes, Checkpoint};
 use crate::domain::event::{EventId, EventKind, Recorded, Seq};
 use crate::domain::gap::Gap;
@@ -242,7 +242,7 @@ pub struct StateAt {
 }
 
 /// The durable record.
-pub trait History: Send + Sync + 'static {
+pub trait History: AlertHistory {
     /// A text that no other history has: projections keep it to notice that they belong to another one.
     fn id(&self) -> &str;
 

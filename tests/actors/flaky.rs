@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use adsum::domain::alert::{NotifierName, Silence};
 use adsum::domain::channel::Checkpoint;
 use adsum::domain::event::{EventId, Recorded};
 use adsum::domain::gap::Gap;
@@ -10,6 +11,10 @@ use adsum::domain::names::{ChannelName, UserId};
 use adsum::domain::occupancy::Run;
 use adsum::domain::time::Time;
 use adsum::domain::visit::Visit;
+use adsum::history::alerts::{
+    AlertChange, AlertHistory, AlertQuery, ChangeQuery, Delivery, DeliveryAttempt, DeliveryQuery,
+    KeptSilence, Outcome, Outgoing, SilenceId, Standing, StandingAlert,
+};
 use adsum::history::{
     ChannelRecord, Discovery, Entry, EventQuery, History, HistoryError, Mark, Result, StateAt, Unlisted,
     VisitQuery,
@@ -178,5 +183,41 @@ impl<F: Trouble> History for Flaky<F> {
         watches() -> Vec<String>;
         expire(before: Time, limit: usize) -> bool;
         kept_since() -> Option<Time>;
+    }
+}
+
+impl<F: Trouble> AlertHistory for Flaky<F> {
+    fn add_silence(&self, silence: &Silence, created: Time) -> Result<Option<KeptSilence>> {
+        self.write(|history| history.add_silence(silence, created))
+    }
+
+    fn end_silence(&self, id: SilenceId, at: Time) -> Result<bool> {
+        self.write(|history| history.end_silence(id, at))
+    }
+
+    fn due(&self, notifier: &NotifierName, now: Time, limit: usize) -> Result<Vec<Outgoing>> {
+        self.write(|history| history.due(notifier, now, limit))
+    }
+
+    fn attempted(&self, number: i64, attempt: &DeliveryAttempt, outcome: Outcome) -> Result<()> {
+        self.write(|history| history.attempted(number, attempt, outcome))
+    }
+
+    fn give_up(&self, notifier: &NotifierName, at: Time, answer: &str) -> Result<usize> {
+        self.write(|history| history.give_up(notifier, at, answer))
+    }
+
+    fn retry(&self, id: &str, now: Time) -> Result<Option<Delivery>> {
+        self.write(|history| history.retry(id, now))
+    }
+
+    pass! {
+        standings(channel: &ChannelName) -> Vec<Standing>;
+        alerts(query: &AlertQuery) -> Vec<StandingAlert>;
+        alert_changes(query: &ChangeQuery) -> Vec<AlertChange>;
+        silences(over: Option<Time>) -> Vec<KeptSilence>;
+        waiting() -> Vec<(NotifierName, u64, Time)>;
+        deliveries(query: &DeliveryQuery) -> Vec<Delivery>;
+        delivery(id: &str) -> Option<(Outgoing, Vec<DeliveryAttempt>)>;
     }
 }

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking; clippy spares test functions, not their helpers"
 )]
 
+mod alerts;
 mod commits;
 mod discoveries;
 mod expiry;

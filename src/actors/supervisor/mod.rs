@@ -56,6 +56,8 @@ pub enum Child {
     Keeper,
     /// The scout.
     Scout,
+    /// The courier.
+    Courier,
     /// A channel's actor.
     Channel(ChannelName),
 }
@@ -168,6 +170,8 @@ impl Supervisor {
                 };
                 Scout::new(parts, obituary()).start();
             }
+            // It starts once the history keeps the outbox.
+            Child::Courier => {}
             Child::Channel(name) => self.load(vec![name.clone()], ctx),
         }
     }

@@ -40,12 +40,13 @@ const REASONS: [GapReason; 15] = [
 const GRADES: [Grade; 3] = [Grade::Complete, Grade::Truncated, Grade::Count];
 
 /// A value's number in its list.
-fn code<T: PartialEq>(list: &[T], value: &T) -> i64 {
+pub(super) fn code<T: PartialEq>(list: &[T], value: &T) -> i64 {
     // Every value is in its list: a test holds that.
     list.iter().position(|other| other == value).and_then(|at| i64::try_from(at).ok()).unwrap_or(-1)
 }
 
-fn value<T: Copy>(list: &[T], code: i64, what: &str) -> Result<T> {
+/// The value that has this number in its list.
+pub(super) fn value<T: Copy>(list: &[T], code: i64, what: &str) -> Result<T> {
     let found = usize::try_from(code).ok().and_then(|at| list.get(at)).copied();
     found.ok_or_else(|| HistoryError::Damaged(format!("{code} is no {what}")))
 }

@@ -80,6 +80,16 @@ pub(super) fn events(tx: &Transaction<'_>, query: &EventQuery) -> Result<Vec<Rec
     Ok(events)
 }
 
+/// The event with this id, if it has not expired.
+pub(super) fn event(tx: &Transaction<'_>, id: EventId) -> Result<Option<Recorded>> {
+    let mut find = tx.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM events e JOIN channels c ON c.id = e.channel_id JOIN users u ON u.id = e.user_id \
+         WHERE e.id = ?1"
+    ))?;
+    let mut rows = find.query([id])?;
+    rows.next()?.map(recorded).transpose()
+}
+
 /// A bit for each kind; all of them if none is asked for.
 fn kinds(kinds: &[EventKind]) -> i64 {
     let bits = kinds.iter().fold(0, |bits, &kind| bits | (1 << codes::kind_code(kind)));

@@ -1,5 +1,6 @@
 //! The history in one `SQLite` file: write-ahead log, `synchronous = FULL`, one writer, a few readers.
 
+mod alerts;
 mod channels;
 mod codes;
 mod discoveries;

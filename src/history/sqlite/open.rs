@@ -21,7 +21,7 @@ const APPLICATION_ID: i64 = 1_094_996_813;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How many prepared statements a connection keeps.
-const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 128;
 
 /// How many bytes of the write-ahead log stay on disk when it is empty.
 const WAL_KEPT: i64 = 64 << 20;

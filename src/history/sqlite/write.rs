@@ -3,7 +3,7 @@
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, params};
 
 use super::names::Users;
-use super::{codes, discoveries};
+use super::{alerts, codes, discoveries};
 use crate::domain::channel::Changes;
 use crate::domain::event::{Event, EventId, EventKind, Recorded, Seq};
 use crate::domain::gap::{Gap, GapReason};
@@ -43,7 +43,7 @@ pub(super) fn commit(tx: &Transaction<'_>, users: &mut Users, entries: &[Entry])
         let Some((channel_id, last_seq)) = standing(tx, &entry.channel)? else {
             return Err(HistoryError::Conflict { channel: entry.channel.clone() });
         };
-        let mut seq = last_seq;
+        let (mut seq, first) = (last_seq, recorded.len());
         for event in &entry.changes.events {
             seq += 1;
             if event.seq != seq {
@@ -58,6 +58,7 @@ pub(super) fn commit(tx: &Transaction<'_>, users: &mut Users, entries: &[Entry])
             recorded.push(numbered(id, &entry.channel, event));
         }
         statements.channel(channel_id, seq, &entry.changes)?;
+        alerts::write(tx, channel_id, entry, recorded.get(first..).unwrap_or_default())?;
     }
     ids.finish(tx)?;
     Ok(recorded)
