@@ -276,6 +276,13 @@ pub trait History: AlertHistory {
     /// See [`HistoryError`].
     fn mark(&self, mark: &Mark) -> Result<()>;
 
+    /// Notes that adsum is running at `at`, whether or not anything is observed. An earlier time than was noted before
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn alive(&self, at: Time) -> Result<()>;
+
     /// Notes a good discovery, and that the watches of what it lists for the first time begin, at once (see
     /// [`History::begin`]). An older one than was noted before changes nothing.
     ///
@@ -328,7 +335,7 @@ pub trait History: AlertHistory {
     /// See [`HistoryError`].
     fn event_ids(&self) -> Result<(EventId, EventId)>;
 
-    /// The latest time of anything that was observed or marked; `None` if nothing was.
+    /// The latest time of anything that was observed or marked, or at which adsum was noted to run; `None` if nothing was.
     ///
     /// # Errors
     /// See [`HistoryError`].
