@@ -264,7 +264,7 @@ pub trait History: AlertHistory {
     /// Commits all entries at once or nothing. Gives the events with their ids, in order of ids; ids follow the order
     /// of the entries. An event whose number is not its channel's next is a [`HistoryError::Conflict`], and so are an
     /// arrival of somebody who is there, a leave or a state of somebody who is not, and a channel that was never begun
-    /// or was forgotten.
+    /// or was forgotten. What is to be told of it all is in the same commit (see [`alerts`]).
     ///
     /// # Errors
     /// See [`HistoryError`].
@@ -397,8 +397,10 @@ pub trait History: AlertHistory {
     /// See [`HistoryError`].
     fn remove_watch(&self, watch: &str) -> Result<bool>;
 
-    /// Forgets what ended before `before`: events, visits, gaps, runs, the rosters of channels unwatched since then.
-    /// Removes at most `limit` rows and says whether more are left.
+    /// Forgets what ended before `before`: events, visits, gaps, runs, the rosters of channels unwatched since then;
+    /// deliveries that were finished, transitions of alerts that no delivery tells of any more, silences. How an alert
+    /// stands is not forgotten, nor what is pending, nor the channel of either. Removes at most `limit` rows and says
+    /// whether more are left.
     ///
     /// # Errors
     /// See [`HistoryError`].
