@@ -20,7 +20,7 @@ use crate::loopback::is_loopback;
 pub(crate) const OPEN_TO_ALL: &str = "/healthz";
 
 /// The methods that change something.
-pub(super) const CHANGING: [Method; 2] = [Method::PUT, Method::DELETE];
+pub(super) const CHANGING: [Method; 3] = [Method::PUT, Method::POST, Method::DELETE];
 
 /// What a token is compared by: equal for equal tokens, of one length, compared in constant time.
 type Print = hmac::digest::CtOutput<Hmac<Sha256>>;

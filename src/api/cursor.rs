@@ -9,6 +9,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::problem::{Code, Problem};
+use crate::actors::handle::AlertCursor;
+use crate::domain::alert::RuleName;
 use crate::domain::event::EventId;
 use crate::domain::names::{ChannelName, UserId};
 use crate::domain::time::Time;
@@ -153,6 +155,59 @@ impl Cursor for UserChannelCursor {
     }
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AlertText {
+    alert: (String, String),
+}
+
+impl Cursor for AlertCursor {
+    fn encode(&self) -> String {
+        encode(&AlertText { alert: (self.0.as_str().to_owned(), self.1.as_str().to_owned()) })
+    }
+
+    fn decode(text: &str) -> Result<Self, Problem> {
+        let AlertText { alert: (rule, channel) } = decode(text)?;
+        let rule = RuleName::new(&rule).map_err(|_| bad_cursor())?;
+        Ok((rule, ChannelName::new(&channel).map_err(|_| bad_cursor())?))
+    }
+}
+
+/// Where a list in order of a number goes on.
+macro_rules! numbered {
+    ($($(#[$doc:meta])* $name:ident: $text:literal;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+            #[serde(deny_unknown_fields)]
+            pub(crate) struct $name {
+                /// The last number listed.
+                #[serde(rename = $text)]
+                pub(crate) last: i64,
+            }
+
+            impl Cursor for $name {
+                fn encode(&self) -> String {
+                    encode(self)
+                }
+
+                fn decode(text: &str) -> Result<Self, Problem> {
+                    decode(text)
+                }
+            }
+        )*
+    };
+}
+
+numbered! {
+    /// Where a list of changes of alerts goes on.
+    ChangeCursor: "alert_change";
+    /// Where a list of deliveries goes on.
+    DeliveryCursor: "delivery";
+    /// Where a list of silences goes on.
+    SilenceCursor: "silence";
+}
+
 /// Where a list in order of text goes on: channels, watches.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -192,6 +247,8 @@ mod tests {
         comes_back(&UserChannelCursor { at: Some(joined), channel: channel.clone() });
         comes_back(&(joined, channel));
         comes_back(&OccupantCursor { at: Some(joined), user: UserId::new("\u{1b}[31m").unwrap() });
+        comes_back(&(RuleName::new("crowded").unwrap(), ChannelName::new("a\u{202e}b").unwrap()));
+        comes_back(&ChangeCursor { last: i64::MAX });
         comes_back(&TextCursor { text: vec!["lobby".to_owned()] });
     }
 
@@ -208,6 +265,9 @@ mod tests {
         {
             assert_eq!(VisitCursor::decode(text).unwrap_err().code, Code::BadCursor, "{text:?}");
         }
+        let delivery = DeliveryCursor { last: 3 }.encode();
+        assert_eq!(SilenceCursor::decode(&delivery).unwrap_err().code, Code::BadCursor);
+        assert_eq!(ChangeCursor::decode("3").unwrap_err().code, Code::BadCursor);
         for text in ["", "-1", "+1", "01", "1.0", "9223372036854775808", "१"] {
             assert_eq!(EventId::decode(text).unwrap_err().code, Code::BadCursor, "{text:?}");
         }

@@ -5,6 +5,7 @@
 
 mod access;
 pub mod bodies;
+mod body;
 mod cursor;
 mod feed;
 mod openapi;
@@ -117,7 +118,7 @@ impl Api {
                 .app_data(access.clone())
                 .app_data(adsum.clone())
                 .app_data(streams.clone())
-                .app_data(web::PayloadConfig::new(routes::watches::MAX_BODY_BYTES))
+                .app_data(web::PayloadConfig::new(body::MAX_BODY_BYTES))
                 .configure(routes::configure)
                 .wrap(from_fn(access::check))
                 .wrap(answer_headers())

@@ -27,6 +27,14 @@ use super::routes;
         routes::watches::list,
         routes::watches::add,
         routes::watches::remove,
+        routes::alerts::list,
+        routes::alerts::history,
+        routes::deliveries::list,
+        routes::deliveries::one,
+        routes::deliveries::retry,
+        routes::silences::list,
+        routes::silences::add,
+        routes::silences::end,
         routes::health::live,
         routes::health::ready,
         routes::metrics::metrics,
@@ -39,6 +47,7 @@ use super::routes;
         (name = "record", description = "The record: events, visits, gaps, presence."),
         (name = "users", description = "Users: where, and in which state."),
         (name = "watches", description = "What is watched."),
+        (name = "alerts", description = "Alerts, who is told of them, and silences."),
         (name = "operation", description = "How adsum itself is."),
     ),
     modifiers(&Problems, &Token)
@@ -111,7 +120,7 @@ mod tests {
             })
             .collect();
         assert_eq!(served, described);
-        assert!(served.len() >= 19, "{served:?}");
+        assert!(served.len() >= 27, "{served:?}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What requests say: parameters of the query, names in the path. All of it is text from outside until it passed
 //! through here; whatever is wrong is a [`Problem`] that names the parameter.
 
+use std::fmt::Display;
 use std::future::{Ready, ready};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use utoipa::IntoParams;
 use super::cursor::Cursor;
 use super::problem::{Code, Problem};
 use super::times::{SPAN_FORMS, TIME_FORMS, parse_span, parse_time};
+use crate::domain::alert::{AlertId, LabelError, NotifierName, RuleName};
 use crate::domain::event::EventKind;
 use crate::domain::names::{ChannelName, NameError, UserId};
 use crate::domain::time::Time;
@@ -76,26 +78,36 @@ pub(crate) trait Name: Sized {
     /// What it names.
     const WHAT: &'static str;
 
+    /// The rule that a text breaks.
+    type Broken: Display;
+
     /// Checks and takes a name.
     ///
     /// # Errors
     /// The rule it breaks.
-    fn parse(text: &str) -> Result<Self, NameError>;
+    fn parse(text: &str) -> Result<Self, Self::Broken>;
 }
 
 macro_rules! names {
-    ($($name:ty: $what:literal),*) => {
+    ($($name:ty: $what:literal, $broken:ty;)*) => {
         $(impl Name for $name {
             const WHAT: &'static str = $what;
+            type Broken = $broken;
 
-            fn parse(text: &str) -> Result<Self, NameError> {
+            fn parse(text: &str) -> Result<Self, $broken> {
                 Self::new(text)
             }
         })*
     };
 }
 
-names!(ChannelName: "channel", UserId: "user", Target: "channel");
+names! {
+    ChannelName: "channel", NameError;
+    UserId: "user", NameError;
+    Target: "channel", NameError;
+    RuleName: "rule", LabelError;
+    NotifierName: "notifier", LabelError;
+}
 
 /// The name in a path: always the third segment (`/v1/channels/{channel}/occupants`). It is taken from the path as it
 /// was sent, because a router decodes before it matches and replaces what is not UTF-8.
@@ -107,6 +119,19 @@ impl<N: Name> FromRequest for PathName<N> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(name_in_path(request.uri().path()).map(Self))
+    }
+}
+
+/// A text in a path that is no name, in the same place. What is not UTF-8 in it is replaced: nothing is called so.
+pub(crate) struct PathText(pub(crate) String);
+
+impl FromRequest for PathText {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let segment = request.uri().path().split('/').nth(3).unwrap_or_default();
+        ready(Ok(Self(percent_decode_str(segment).decode_utf8_lossy().into_owned())))
     }
 }
 
@@ -229,6 +254,38 @@ pub(crate) fn flag(parameter: &str, text: Option<&String>) -> Result<Option<bool
         Some("false") => Ok(Some(false)),
         Some(other) => Err(bad_parameter(format!("{parameter}: must be true or false, not {other:?}"))),
     }
+}
+
+/// One of a few words, which may be left out.
+///
+/// # Errors
+/// [`Code::BadParameter`].
+pub(crate) fn word<T: Copy>(
+    parameter: &str,
+    text: Option<&String>,
+    all: &[T],
+    as_str: fn(T) -> &'static str,
+) -> Result<Option<T>, Problem> {
+    let read = |text: &String| {
+        all.iter().copied().find(|word| as_str(*word) == text).ok_or_else(|| {
+            let words: Vec<&str> = all.iter().map(|word| as_str(*word)).collect();
+            bad_parameter(format!("{parameter}: must be one of {}, not {text:?}", words.join(", ")))
+        })
+    };
+    text.map(read).transpose()
+}
+
+/// The id of an alert, which may be left out.
+///
+/// # Errors
+/// [`Code::BadParameter`].
+pub(crate) fn alert_id(text: Option<&String>) -> Result<Option<AlertId>, Problem> {
+    let read = |text: &String| {
+        AlertId::parse(text).ok_or_else(|| {
+            bad_parameter(format!("alert_id: must be the id of an alert, a UUID, not {text:?}"))
+        })
+    };
+    text.map(read).transpose()
 }
 
 /// Kinds of events, separated by commas; none means all.

@@ -79,10 +79,20 @@ codes! {
     UnknownUser: NOT_FOUND, "unknown_user", "Unknown user";
     /// Nothing of this name is watched.
     UnknownWatch: NOT_FOUND, "unknown_watch", "Not watched";
+    /// The rule is neither in the configuration nor in the record.
+    UnknownRule: NOT_FOUND, "unknown_rule", "Unknown alert rule";
+    /// The notifier is neither in the configuration nor in the record.
+    UnknownNotifier: NOT_FOUND, "unknown_notifier", "Unknown notifier";
+    /// There is no delivery of this id.
+    UnknownDelivery: NOT_FOUND, "unknown_delivery", "Unknown delivery";
+    /// There is no silence of this number, or it is over.
+    UnknownSilence: NOT_FOUND, "unknown_silence", "Unknown silence";
     /// The address is served, but not with this method.
     MethodNotAllowed: METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed";
     /// Only the configuration names it, so only the configuration can end it.
     ConfiguredWatch: CONFLICT, "configured_watch", "Watched by configuration";
+    /// As many silences are kept as are allowed.
+    TooManySilences: CONFLICT, "too_many_silences", "Too many silences";
     /// The cursor is older than what is kept.
     CursorExpired: GONE, "cursor_expired", "Cursor too old";
     /// The body is too large.
@@ -177,6 +187,11 @@ impl From<AskError> for Problem {
         let code = match &error {
             AskError::UnknownChannel(_) => Code::UnknownChannel,
             AskError::UnknownUser(_) => Code::UnknownUser,
+            AskError::UnknownRule { .. } => Code::UnknownRule,
+            AskError::UnknownNotifier { .. } => Code::UnknownNotifier,
+            AskError::UnknownDelivery(_) => Code::UnknownDelivery,
+            AskError::UnknownSilence(_) => Code::UnknownSilence,
+            AskError::TooManySilences => Code::TooManySilences,
             AskError::Future { .. } => Code::Future,
             AskError::CursorExpired => Code::CursorExpired,
             AskError::Stopping => Code::Stopping,

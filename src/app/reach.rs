@@ -2,15 +2,17 @@
 //! somebody is there; a receiver that is down just then is no reason not to start.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{Stream, StreamExt as _, stream};
 use secrecy::ExposeSecret as _;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tracing::warn;
 
 use crate::config::{Http, Notifier, NotifierKind};
+use crate::domain::alert::NotifierName;
 use crate::notify::is_public;
 
 /// How long a connection may take.
@@ -19,35 +21,36 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Connections that are tried at once.
 const AT_ONCE: usize = 10;
 
-/// Whether a notifier can be reached.
-///
-/// # Errors
-/// Why not, in a few words. No secret and no address that holds one is in them.
-pub async fn reach(notifier: &Notifier) -> Result<(), String> {
+/// Tries all of them, in any order. Why one cannot be reached is said in a few words, without a secret.
+pub fn reach(notifiers: &[Notifier]) -> impl Stream<Item = (&NotifierName, Result<(), String>)> {
+    let tries = notifiers.iter().map(async |notifier| (&notifier.name, one(notifier).await));
+    stream::iter(tries).buffer_unordered(AT_ONCE)
+}
+
+/// Logs which of them cannot be reached.
+pub(super) async fn warn_of_unreachable(notifiers: Vec<Notifier>) {
+    let mut tried = pin!(reach(&notifiers));
+    while let Some((notifier, reached)) = tried.next().await {
+        if let Err(why) = reached {
+            let notifier = notifier.as_str();
+            warn!(notifier, why, "the notifier cannot be reached now; what it is told waits until it can");
+        }
+    }
+}
+
+async fn one(notifier: &Notifier) -> Result<(), String> {
     let (host, port, allow_private) = match &notifier.kind {
         NotifierKind::Webhook(webhook) => of_url(&webhook.http)?,
         NotifierKind::Slack(http) | NotifierKind::Discord(http) => of_url(http)?,
         NotifierKind::Email(email) => (email.host.clone(), email.port, true),
     };
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    let connected = timeout(PATIENCE, connect(host, port, allow_private)).await;
-    let why = match connected {
+    let why = match timeout(PATIENCE, connect(host, port, allow_private)).await {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(why)) => why,
         Err(_) => format!("no connection within {PATIENCE:?}"),
     };
     Err(format!("{host}:{port}: {why}"))
-}
-
-/// Tries all of them, as they are answered.
-pub(super) async fn warn_of_unreachable(notifiers: Vec<Notifier>) {
-    let tries = notifiers.into_iter().map(async |notifier| {
-        if let Err(why) = reach(&notifier).await {
-            let notifier = notifier.name.as_str();
-            warn!(notifier, why, "the notifier cannot be reached now; what it is told waits until it can");
-        }
-    });
-    stream::iter(tries).buffer_unordered(AT_ONCE).collect::<()>().await;
 }
 
 fn of_url(http: &Http) -> Result<(String, u16, bool), String> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
-use reqwest::{Client, Response, StatusCode, Url, redirect};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
@@ -73,7 +73,31 @@ impl Daemon {
     ///
     /// A problem the daemon states, or whatever keeps it from answering.
     pub(super) async fn get(&self, path: &[&str], query: &Query<'_>) -> Result<Answer, Failure> {
-        let response = self.send(path, query, &[(ACCEPT.as_str(), "application/json")]).await?;
+        self.answer(self.send(path, query, &[(ACCEPT.as_str(), "application/json")]).await?).await
+    }
+
+    /// Asks for a change of `/v1` and the segments of `path`, with a body of JSON.
+    ///
+    /// # Errors
+    ///
+    /// As [`Daemon::get`].
+    pub(super) async fn post(&self, path: &[&str], body: &Value) -> Result<Answer, Failure> {
+        let request = self.request(Method::POST, path, &[])?.header(ACCEPT, "application/json");
+        let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
+        self.answer(self.sent(request).await?).await
+    }
+
+    /// Asks for the end of what is at `/v1` and the segments of `path`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Daemon::get`].
+    pub(super) async fn delete(&self, path: &[&str]) -> Result<(), Failure> {
+        self.sent(self.request(Method::DELETE, path, &[])?).await?;
+        Ok(())
+    }
+
+    async fn answer(&self, response: Response) -> Result<Answer, Failure> {
         let text = read(response).await?;
         let value = serde_json::from_str(&text)
             .with_context(|| format!("{} did not answer with JSON; is it adsum?", self.server))?;
@@ -91,13 +115,23 @@ impl Daemon {
         query: &Query<'_>,
         headers: &[(&str, &str)],
     ) -> Result<Response, NoAnswer> {
-        let mut request = client()?.get(self.url(path, query)?);
+        let mut request = self.request(Method::GET, path, query)?;
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        if let Some(token) = &self.token {
-            request = request.header(AUTHORIZATION, bearer(token)?);
+        self.sent(request).await
+    }
+
+    /// A request by somebody who is let in.
+    fn request(&self, method: Method, path: &[&str], query: &Query<'_>) -> Result<RequestBuilder, Failure> {
+        let request = client()?.request(method, self.url(path, query)?);
+        match &self.token {
+            Some(token) => Ok(request.header(AUTHORIZATION, bearer(token)?)),
+            None => Ok(request),
         }
+    }
+
+    async fn sent(&self, request: RequestBuilder) -> Result<Response, NoAnswer> {
         let response = request.send().await.map_err(|error| self.unreachable(error))?;
         let status = response.status();
         if status.is_success() {
@@ -114,7 +148,7 @@ impl Daemon {
         let mut whole = format!("{}/v1", base.strip_suffix("/v1").unwrap_or(base));
         for segment in path {
             match *segment {
-                "" => return Err(Failure::usage("a channel or user has a name")),
+                "" => return Err(Failure::usage("what is asked for has a name: it cannot be empty")),
                 // The URL standard resolves these two, however they are encoded.
                 "." | ".." => {
                     let why = format!(

@@ -1,6 +1,7 @@
 //! `adsum events`: what a daemon recorded.
 
 use clap::Args;
+use serde_json::Value;
 
 use super::daemon::Daemon;
 use super::failure::Failure;
@@ -71,18 +72,23 @@ impl Events {
             if events.is_empty() {
                 page.line("No events.");
             } else {
-                let headings = COLUMNS.iter().map(|(heading, _, _)| *heading);
-                let headings: Vec<&str> = ["ID", "HAPPENED (UTC)"].into_iter().chain(headings).collect();
-                let mut table = Table::new(&headings);
-                for event in events {
-                    // An event has its window's ends beside its other fields.
-                    let mut row = vec![cell(field(event, "id"), Kind::Text), cell(event, Kind::Window)];
-                    row.extend(COLUMNS.iter().map(|(_, name, kind)| cell(field(event, name), *kind)));
-                    table.row(row);
-                }
-                page.add(&table);
+                page.add(&table(events));
             }
             page.footer(answer);
         })
     }
+}
+
+/// Events as a table.
+pub(super) fn table(events: &[Value]) -> Table {
+    let headings = COLUMNS.iter().map(|(heading, _, _)| *heading);
+    let headings: Vec<&str> = ["ID", "HAPPENED (UTC)"].into_iter().chain(headings).collect();
+    let mut table = Table::new(&headings);
+    for event in events {
+        // An event has its window's ends beside its other fields.
+        let mut row = vec![cell(field(event, "id"), Kind::Text), cell(event, Kind::Window)];
+        row.extend(COLUMNS.iter().map(|(_, name, kind)| cell(field(event, name), *kind)));
+        table.row(row);
+    }
+    table
 }

@@ -1,6 +1,7 @@
 //! The commands, one file each. What a command prints from outside (names, states, messages) is escaped: [`escape`].
 #![allow(clippy::doc_markdown, reason = "the doc comments of flags are the help a terminal shows")]
 
+mod alerts;
 mod channels;
 mod check;
 mod completions;
@@ -21,6 +22,7 @@ mod paging;
 mod run;
 mod set_state;
 mod show;
+mod silence;
 mod sse;
 mod table;
 mod tail;
@@ -84,6 +86,8 @@ enum Command {
     Gaps(gaps::Gaps),
     Occupancy(occupancy::Occupancy),
     Tail(tail::Tail),
+    Alerts(Box<alerts::Alerts>),
+    Silence(Box<silence::Silence>),
     Completions(completions::Completions),
 }
 
@@ -127,7 +131,7 @@ impl Cli {
             Command::Demo(command) => command.run().await,
             Command::Run(command) => command.run().await,
             Command::Origin(command) => command.run().await,
-            Command::Check(command) => command.run(),
+            Command::Check(command) => command.run().await,
             Command::HereNow(command) => command.run().await,
             Command::WhereNow(command) => command.run().await,
             Command::SetState(command) => command.run().await,
@@ -141,6 +145,8 @@ impl Cli {
             Command::Gaps(command) => command.run().await,
             Command::Occupancy(command) => command.run().await,
             Command::Tail(command) => command.run().await,
+            Command::Alerts(command) => command.run().await,
+            Command::Silence(command) => command.run().await,
             Command::Completions(command) => command.run(),
         }
     }

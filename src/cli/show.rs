@@ -94,10 +94,10 @@ fn text(value: &Value) -> String {
 
 fn word(text: &str) -> Cell {
     let tone = match text {
-        "yes" | "ok" | "join" | "present" => Tone::Good,
-        "no" | "leave" => Tone::Bad,
-        "unknown" | "partial" | "gap" | "starting" => Tone::Doubt,
-        "unwatched" => Tone::Faint,
+        "yes" | "ok" | "join" | "present" | "resolved" | "delivered" => Tone::Good,
+        "no" | "leave" | "firing" | "repeated" | "critical" | "failed" => Tone::Bad,
+        "unknown" | "partial" | "gap" | "starting" | "pending" | "warning" | "active" => Tone::Doubt,
+        "unwatched" | "inactive" | "expired" => Tone::Faint,
         _ => Tone::Plain,
     };
     Cell::new(tone, text)

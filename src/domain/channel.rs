@@ -88,6 +88,13 @@ pub struct Changes {
     pub shown: Option<Moment>,
 }
 
+impl Changes {
+    /// Whether nothing but the end of a run changes.
+    pub fn is_repeat(&self) -> bool {
+        self.events.is_empty() && self.gaps.is_empty() && self.run.is_none()
+    }
+}
+
 impl Channel {
     /// A channel whose watch begins now.
     pub fn begin(name: ChannelName, gap_after: Duration, began: Time) -> Self {
@@ -224,22 +231,33 @@ impl Channel {
     /// # Errors
     /// [`Stale`] if it is not certainly later than the last good observation.
     pub fn observe(&self, seen: &Observation) -> Result<Option<Changes>, Stale> {
+        let changes = self.changes(seen)?;
+        Ok((!changes.is_repeat()).then_some(changes))
+    }
+
+    /// What is to be committed with the observation, also if it repeats the last one and only shows how far the run goes.
+    ///
+    /// # Errors
+    /// [`Stale`] if it is not certainly later than the last good observation.
+    pub fn changes(&self, seen: &Observation) -> Result<Changes, Stale> {
         self.certainly_later(seen)?;
         let (gaps, blind) = self.gap_changes(seen);
         let events = self.roster.diff(seen);
         let goes_on = self.run_goes_on(seen, blind);
-        if goes_on && gaps.is_empty() && events.is_empty() {
-            return Ok(None);
-        }
         let before = self.last().filter(|_| !blind);
-        Ok(Some(Changes {
+        Ok(Changes {
             events,
             gaps,
             last_run: if goes_on { self.run.map(|run| run.extended(seen.moment)) } else { self.run },
             run: (!goes_on).then(|| Run::start(seen.moment, before, seen.occupancy(), seen.grade())),
             complete: self.roster.complete_with(seen),
             shown: self.roster.shown_with(seen),
-        }))
+        })
+    }
+
+    /// What is to be committed of the channel where nothing new was seen: how far its run goes.
+    pub fn unchanged(&self) -> Changes {
+        self.with_gaps(Vec::new())
     }
 
     fn certainly_later(&self, seen: &Observation) -> Result<(), Stale> {

@@ -28,6 +28,8 @@ pub const CHANNELS: &str = "adsum_channels";
 pub const DELIVERIES: &str = "adsum_deliveries_total";
 /// Deliveries that wait for their first try or another.
 pub const DELIVERIES_PENDING: &str = "adsum_deliveries_pending";
+/// Alerts that are pending or fire, by state and severity; NaN while the history does not say.
+pub const ALERTS: &str = "adsum_alerts";
 /// Always 1; its label is adsum's version.
 pub const BUILD_INFO: &str = "adsum_build_info";
 /// When adsum started, in seconds since the Unix epoch (the name is Prometheus's own).
@@ -78,6 +80,7 @@ fn describe() {
     describe_gauge!(CHANNELS, "Watched channels.");
     describe_counter!(DELIVERIES, "Tries of deliveries, by notifier and outcome.");
     describe_gauge!(DELIVERIES_PENDING, "Deliveries that wait for their first try or another.");
+    describe_gauge!(ALERTS, "Alerts that are pending or fire, by state and severity.");
     describe_gauge!(BUILD_INFO, "Always 1; the version is a label.");
     describe_gauge!(START_TIME, Unit::Seconds, "When adsum started, since the Unix epoch.");
     gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
@@ -153,6 +156,14 @@ pub fn channels(channels: Channels) {
     gauge!(OBSERVATION_AGE).set(channels.oldest.as_secs_f64());
 }
 
+/// So many alerts of this severity are in this state now; `None`: the history does not say.
+pub fn alerts(state: &'static str, severity: &'static str, count: Option<u64>) {
+    recorder();
+    #[expect(clippy::cast_precision_loss, reason = "no machine has 2^52 alerts")]
+    let count = count.map_or(f64::NAN, |count| count as f64);
+    gauge!(ALERTS, "state" => state, "severity" => severity).set(count);
+}
+
 /// All of them in Prometheus's text format.
 pub fn text() -> String {
     recorder().render()
@@ -178,6 +189,8 @@ mod tests {
         channels(Channels { watched: 2, open_gaps: 1, oldest: Duration::from_millis(2500) });
         deliveries(&NotifierName::new("test").unwrap(), RETRIED, 2);
         deliveries_pending(3);
+        alerts("test_state", "info", Some(3));
+        alerts("test_state", "warning", None);
         started(Time::from_micros(1_500_000));
         upkeep();
         let text = text();
@@ -191,6 +204,8 @@ mod tests {
             "adsum_open_gaps 1",
             "adsum_observation_age_seconds 2.5",
             "adsum_deliveries_total{notifier=\"test\",outcome=\"retried\"} 2",
+            "adsum_alerts{state=\"test_state\",severity=\"info\"} 3",
+            "adsum_alerts{state=\"test_state\",severity=\"warning\"} NaN",
             "process_start_time_seconds 1.5",
             concat!("adsum_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
             "# TYPE adsum_channel_polls_total counter",

@@ -3,7 +3,9 @@
 //! Every question reads what is published in memory first and the history after it, so that an answer never claims more
 //! than the history had when it was asked.
 
+mod alerts;
 mod channels;
+mod deliveries;
 mod events;
 mod facts;
 mod merged;
@@ -11,11 +13,13 @@ mod moment;
 mod occupancy;
 mod occupants;
 mod presence;
+mod silences;
 mod start;
 mod users;
 mod visits;
 mod watches;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +27,7 @@ use actix::Addr;
 use thiserror::Error;
 use tokio::sync::{Semaphore, broadcast, watch};
 
+pub use self::alerts::{AlertCounts, AlertCursor, AlertNow, AlertPhase};
 pub use self::events::GapCursor;
 pub use self::merged::MAX_LOOKED_AT;
 pub use self::start::{Parts, Settings, StartError, start};
@@ -33,6 +38,7 @@ use super::live::{Failed, Registry};
 use super::recorder::{Committed, HistoryHealth};
 use super::supervisor::{Stop, Supervisor};
 
+use crate::domain::alert::{NotifierName, RuleName};
 use crate::domain::answer::{Answer, Present};
 use crate::domain::channel::Status;
 use crate::domain::event::Recorded;
@@ -43,6 +49,7 @@ use crate::domain::state::Shown;
 use crate::domain::time::{Moment, Time, Window};
 use crate::domain::visit::{Length, Visit};
 use crate::domain::watch::Policy;
+use crate::history::alerts::MAX_SILENCES;
 use crate::history::{History, HistoryError};
 use crate::states::States;
 
@@ -63,6 +70,8 @@ pub struct Adsum {
     questions: Arc<Semaphore>,
     /// Held while what is watched is changed.
     retargeting: Arc<tokio::sync::Mutex<()>>,
+    /// Held while silences are changed.
+    silencing: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Questions that are asked of the history at once; more wait, so that they never take the threads that the record needs.
@@ -137,6 +146,31 @@ pub enum AskError {
         /// What time it is.
         now: Time,
     },
+    /// The rule is neither in the configuration nor in the record.
+    #[error("rule {rule} is not known; {}", those_known(.known))]
+    UnknownRule {
+        /// Which.
+        rule: RuleName,
+        /// Those of the configuration.
+        known: Vec<RuleName>,
+    },
+    /// The notifier is neither in the configuration nor in the record.
+    #[error("notifier {notifier} is not known; {}", those_known(.known))]
+    UnknownNotifier {
+        /// Which.
+        notifier: NotifierName,
+        /// Those of the configuration.
+        known: Vec<NotifierName>,
+    },
+    /// There is no delivery of this id.
+    #[error("delivery {0:?} is not known")]
+    UnknownDelivery(String),
+    /// There is no silence of this number that is not over.
+    #[error("there is no silence {0:?}, or it is over")]
+    UnknownSilence(String),
+    /// As many silences are kept as may be.
+    #[error("{MAX_SILENCES} silences are kept, no more can be until old ones have expired")]
+    TooManySilences,
     /// The cursor is older than what is kept.
     #[error("the cursor is older than what is kept")]
     CursorExpired,
@@ -146,6 +180,21 @@ pub enum AskError {
     /// adsum is stopping.
     #[error("adsum is stopping")]
     Stopping,
+}
+
+/// The most names that a message lists.
+const NAMED: usize = 20;
+
+/// What there is instead of what was asked for.
+fn those_known(names: &[impl fmt::Display]) -> String {
+    let listed: Vec<String> = names.iter().take(NAMED).map(ToString::to_string).collect();
+    match names.len() {
+        0 => "the configuration has none".to_owned(),
+        count if count > NAMED => {
+            format!("the configuration has {} and {} more", listed.join(", "), count - NAMED)
+        }
+        _ => format!("the configuration has {}", listed.join(", ")),
+    }
 }
 
 /// A channel as it is now.
@@ -233,6 +282,16 @@ pub struct Page<T, C> {
     pub next: Option<C>,
     /// How much of the span was observed, if the list is about one channel.
     pub coverage: Option<Coverage>,
+}
+
+impl<T, C> Page<T, C> {
+    /// A page of at most `limit` items; one more than that tells that the list goes on.
+    fn of(mut items: Vec<T>, limit: usize, cursor: impl FnOnce(&T) -> C) -> Self {
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(cursor);
+        Self { items, next, coverage: None }
+    }
 }
 
 /// A visit and what is known about its length.

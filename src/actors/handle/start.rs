@@ -148,6 +148,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         silences: Silences::default(),
         questions: Arc::new(Semaphore::new(QUESTIONS)),
         retargeting: Arc::default(),
+        silencing: Arc::default(),
     })
 }
 

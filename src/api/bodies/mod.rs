@@ -1,13 +1,16 @@
 //! What answers look like. Each body is made from the domain's values and nothing else; the domain knows nothing of
 //! them. Times are RFC 3339 in UTC with milliseconds, lengths (`…_s`) are numbers of seconds.
 
+pub mod alert;
 pub mod channel;
+pub mod delivery;
 pub mod event;
 pub mod gap;
 pub mod health;
 pub mod occupancy;
 pub mod occupants;
 pub mod presence;
+pub mod silence;
 pub mod span;
 pub mod user;
 pub mod visit;

@@ -3,7 +3,8 @@
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 
-use crate::actors::handle::Adsum;
+use crate::actors::handle::{Adsum, AlertPhase};
+use crate::domain::alert::Severity;
 use crate::telemetry::metrics::{self, Channels};
 
 /// The text format of Prometheus.
@@ -25,5 +26,24 @@ pub(crate) async fn metrics(adsum: Data<Adsum>) -> HttpResponse {
             .max()
             .unwrap_or_default(),
     });
+    alerts(&adsum).await;
     HttpResponse::Ok().content_type(TEXT_FORMAT).body(metrics::text())
+}
+
+/// Counts the alerts, those that there are none of too.
+async fn alerts(adsum: &Adsum) {
+    let counts = match adsum.alert_counts().await {
+        Ok(counts) => Some(counts),
+        Err(error) => {
+            tracing::error!(%error, "the alerts were not counted");
+            None
+        }
+    };
+    for phase in AlertPhase::ALL {
+        for severity in Severity::ALL {
+            let count =
+                counts.as_ref().map(|counts| counts.get(&(phase, severity)).copied().unwrap_or_default());
+            metrics::alerts(phase.as_str(), severity.as_str(), count);
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! Every address that is served, each with its methods: this table is all of it. One file for each question.
 
+pub(crate) mod alerts;
 pub(crate) mod channels;
+pub(crate) mod deliveries;
 pub(crate) mod events;
 pub(crate) mod gaps;
 pub(crate) mod health;
@@ -9,6 +11,7 @@ pub(crate) mod occupancy;
 pub(crate) mod occupants;
 pub(crate) mod presence;
 pub(crate) mod schema;
+pub(crate) mod silences;
 pub(crate) mod stream;
 pub(crate) mod users;
 pub(crate) mod visits;
@@ -78,6 +81,12 @@ impl Address {
         self.on(Method::GET, handler)
     }
 
+    /// Takes bodies of so many bytes.
+    fn with_bodies(mut self, max: usize) -> Self {
+        self.resource = self.resource.app_data(web::PayloadConfig::new(max));
+        self
+    }
+
     fn into_resource(self) -> Resource {
         let mut allowed: Vec<&str> = self.methods.iter().map(Method::as_str).collect();
         if allowed.contains(&"GET") {
@@ -111,6 +120,16 @@ pub(crate) fn addresses() -> Vec<Address> {
         Address::at("/v1/watches/{channel}")
             .on(Method::PUT, watches::add)
             .on(Method::DELETE, watches::remove),
+        Address::at("/v1/alerts").get(alerts::list),
+        Address::at("/v1/alerts/history").get(alerts::history),
+        Address::at("/v1/deliveries").get(deliveries::list),
+        Address::at("/v1/deliveries/{id}").get(deliveries::one),
+        Address::at("/v1/deliveries/{id}/retry").on(Method::POST, deliveries::retry),
+        Address::at("/v1/silences")
+            .get(silences::list)
+            .on(Method::POST, silences::add)
+            .with_bodies(silences::MAX_BODY_BYTES),
+        Address::at("/v1/silences/{id}").on(Method::DELETE, silences::end),
         Address::at("/healthz").get(health::live),
         Address::at("/readyz").get(health::ready),
         Address::at("/metrics").get(metrics::metrics),

@@ -1,22 +1,17 @@
 //! What is watched? Watch this too; watch that no longer.
 
-use actix_web::dev::Payload;
-use actix_web::http::StatusCode;
-use actix_web::web::{Bytes, Data, Json};
-use actix_web::{Error, FromRequest, HttpRequest, HttpResponse};
-use futures_util::future::LocalBoxFuture;
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Json};
 
 use super::{NoParams, PageParams};
 use crate::actors::handle::{Adsum, WatchItem};
 use crate::api::bodies::ListBody;
 use crate::api::bodies::watch::WatchBody;
+use crate::api::body::NoBody;
 use crate::api::pages::page;
 use crate::api::params::{self, PathName, Query};
 use crate::api::problem::{Code, Problem};
 use crate::domain::watch::Target;
-
-/// The largest body read, in bytes. None is needed.
-pub(crate) const MAX_BODY_BYTES: usize = 4096;
 
 /// Everything that is watched: channels, patterns and groups, from the configuration and added here.
 #[utoipa::path(
@@ -85,31 +80,4 @@ pub(crate) async fn remove(
     } else {
         Problem::new(Code::UnknownWatch, format!("{name:?} is not watched by a request"))
     })
-}
-
-/// No body, or `{}`: any other would be ignored, and whoever sent one means something by it.
-pub(crate) struct NoBody;
-
-impl FromRequest for NoBody {
-    type Error = Problem;
-    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let body = Bytes::from_request(request, payload);
-        Box::pin(async move {
-            let body = body.await.map_err(|error| unread(&error))?;
-            match body.trim_ascii() {
-                b"" | b"{}" => Ok(Self),
-                _ => Err(Problem::new(Code::BadBody, "the body must be empty or {}")),
-            }
-        })
-    }
-}
-
-fn unread(error: &Error) -> Problem {
-    let code = match error.as_response_error().status_code() {
-        StatusCode::PAYLOAD_TOO_LARGE => Code::PayloadTooLarge,
-        _ => Code::BadBody,
-    };
-    Problem::new(code, format!("the body was not read: {error}"))
 }

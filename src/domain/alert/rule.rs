@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::input::{Listing, Sighting};
 use super::names::{NotifierName, RuleName};
+use super::stored::StoredError;
 use crate::domain::names::{ChannelName, UserId};
 use crate::domain::watch::Target;
 
@@ -40,18 +41,48 @@ impl Rule {
         self.channels.iter().any(|target| target.matches(channel))
     }
 
+    /// The rule that an alert was judged by, of its terms, to end the alert by: for no channel, and nobody is told.
+    ///
+    /// # Errors
+    /// [`StoredError`] if they are not what [`Rule::terms`] gave.
+    pub fn from_terms(name: RuleName, severity: Severity, terms: &str) -> Result<Self, StoredError> {
+        let Terms { condition, for_ms, keep_firing_for_ms, on_gap } = serde_json::from_str(terms)?;
+        Ok(Self {
+            name,
+            channels: Vec::new(),
+            condition,
+            hold_for: Duration::from_millis(for_ms),
+            keep_firing_for: Duration::from_millis(keep_firing_for_ms),
+            on_gap,
+            severity,
+            notify: Vec::new(),
+            repeat_every: None,
+            send_resolved: true,
+        })
+    }
+
     /// What the rule decides by, as a text: if it differs from the one that an alert was judged by, the rule was edited
     /// and the alert ends ([`super::Why::RuleChanged`]). Which channels are named is not in it: a channel that is no
     /// longer named has lost its rule ([`super::Why::RuleRemoved`]).
     pub fn terms(&self) -> String {
-        let terms = serde_json::json!({
-            "condition": self.condition,
-            "for_ms": millis(self.hold_for),
-            "keep_firing_for_ms": millis(self.keep_firing_for),
-            "on_gap": self.on_gap,
-        });
-        terms.to_string()
+        let terms = Terms {
+            condition: self.condition.clone(),
+            for_ms: millis(self.hold_for),
+            keep_firing_for_ms: millis(self.keep_firing_for),
+            on_gap: self.on_gap,
+        };
+        // Numbers, texts and fixed keys: it cannot fail.
+        serde_json::to_string(&terms).unwrap_or_default()
     }
+}
+
+/// What a rule decides by, as it is stored.
+#[derive(Serialize, Deserialize)]
+struct Terms {
+    condition: Condition,
+    for_ms: u64,
+    keep_firing_for_ms: u64,
+    on_gap: OnGap,
 }
 
 fn millis(span: Duration) -> u64 {
@@ -59,7 +90,7 @@ fn millis(span: Duration) -> u64 {
 }
 
 /// What a rule looks for, and when it is clear again.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Condition {
     /// More than `bound` are there.
@@ -148,7 +179,7 @@ impl Condition {
 }
 
 /// What becomes of an alert when its channel is not observed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnGap {
     /// A firing one goes on firing.
