@@ -12,6 +12,7 @@ use super::{Adsum, QUESTIONS};
 use crate::actors::alerting::{Alerting, Editions, Silences};
 use crate::actors::clock::Clock;
 use crate::actors::courier::CourierParts;
+use crate::actors::judge::Judge;
 use crate::actors::live::Registry;
 use crate::actors::pace::Pace;
 use crate::actors::poller::PollerParts;
@@ -90,8 +91,14 @@ pub enum StartError {
 pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError> {
     let history = Arc::clone(&parts.history);
     let (targets, now) = (settings.targets, parts.clock.now());
-    let watchlist = tokio::task::spawn_blocking(move || recover(&*history, targets, now)).await;
-    let (watchlist, newest, last_event) = watchlist.map_err(|_| StartError::Interrupted)??;
+    let silences = Silences::default();
+    let muting = silences.clone();
+    let work = move || {
+        muting.set(history.silences(Some(now))?);
+        recover(&*history, targets, now)
+    };
+    let recovered = tokio::task::spawn_blocking(work).await;
+    let (watchlist, newest, last_event) = recovered.map_err(|_| StartError::Interrupted)??;
     let registry = Registry::default();
     let committed = broadcast::Sender::new(COMMITS_KEPT);
     let health = Arc::new(watch::Sender::new(None));
@@ -122,6 +129,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         clock: parts.clock.clone(),
         editions: editions.clone(),
     };
+    let judge = Judge { editions: editions.clone(), silences: silences.clone(), clock: parts.clock.clone() };
     let supervisor = Supervisor::new(SupervisorParts {
         policies: settings.policies,
         groups: Arc::new(settings.groups.into()),
@@ -132,6 +140,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         recorder,
         poller,
         courier,
+        judge,
         failed: Arc::new(fail),
     })
     .start();
@@ -145,7 +154,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         failed,
         supervisor,
         editions,
-        silences: Silences::default(),
+        silences,
         questions: Arc::new(Semaphore::new(QUESTIONS)),
         retargeting: Arc::default(),
         silencing: Arc::default(),

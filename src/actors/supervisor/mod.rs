@@ -4,6 +4,7 @@
 mod dormant;
 pub(in crate::actors) mod loading;
 mod place;
+mod ring;
 mod stop;
 mod watching;
 
@@ -21,10 +22,12 @@ use tokio::time::Instant;
 use tracing::error;
 
 use self::place::Place;
+use self::ring::RING_EVERY;
 pub use self::stop::Stop;
 pub use self::watching::{Found, GetTargets, Reconfigure, Retarget};
 use super::clock::Clock;
 use super::courier::{Courier, CourierParts};
+use super::judge::Judge;
 use super::keeper::Keeper;
 use super::live::{Discovery, Registry};
 use super::poller::{Poller, PollerParts};
@@ -83,6 +86,8 @@ pub struct SupervisorParts {
     pub poller: PollerParts,
     /// For the courier.
     pub courier: CourierParts,
+    /// Who judges the alerts.
+    pub judge: Judge,
     /// Told when adsum cannot go on.
     pub failed: Arc<tokio::sync::watch::Sender<bool>>,
 }
@@ -103,6 +108,8 @@ pub struct Supervisor {
     /// Groups that were not listed yet since adsum started.
     unlisted: HashSet<GroupName>,
     stopping: bool,
+    /// The edition of the rules by which nothing was due for any channel that is loaded.
+    quiet: Option<u64>,
     /// The last good discovery since adsum started.
     discovered: Option<Arc<Discovery>>,
     /// When the last one was true that the history has noted.
@@ -129,6 +136,7 @@ impl Supervisor {
             unlisted,
             stopping_loads: RefCell::default(),
             stopping: false,
+            quiet: None,
             discovered: None,
             noted: None,
             parts,
@@ -226,6 +234,7 @@ impl Actor for Supervisor {
         for child in [Child::Recorder, Child::Poller, Child::Keeper, Child::Courier] {
             self.start_child(&child, ctx);
         }
+        ctx.run_interval(RING_EVERY, Self::ring);
         self.want(self.parts.watchlist.channels().cloned().collect(), ctx);
         self.start_child(&Child::Scout, ctx);
         if self.unlisted.is_empty() {

@@ -12,12 +12,11 @@ use super::Supervisor;
 use super::place::Place;
 use crate::actors::channel::{ChannelActor, End};
 use crate::actors::courier;
+use crate::actors::live::Live;
 use crate::actors::poller::Halt;
 use crate::actors::recorder::record;
-use crate::domain::channel::Channel;
 use crate::domain::gap::GapReason;
 use crate::domain::names::ChannelName;
-use crate::history::Entry;
 
 /// Stop everything in order. Answers when the record is complete.
 #[derive(Message)]
@@ -34,11 +33,12 @@ pub(super) async fn end(channel: Addr<ChannelActor>, gap: Option<GapReason>) {
 
 impl Supervisor {
     /// Records that a channel without an actor is stopped. What is not recorded is told as after a crash.
-    pub(super) fn record_stop(&self, channel: &Channel) -> impl Future<Output = ()> + use<> {
-        let changes = channel.stop(self.clock().now(), GapReason::Stopped);
-        let (recorder, channel) = (self.recorder.clone(), channel.name.clone());
+    pub(super) fn record_stop(&self, live: &Live) -> impl Future<Output = ()> + use<> {
+        let changes = live.channel.read().stop(self.clock().now(), GapReason::Stopped);
+        let entry = self.parts.judge.propose(live, None, changes).entry;
+        let recorder = self.recorder.clone();
         async move {
-            let _ = record(&recorder, Entry::new(channel, changes)).await;
+            let _ = record(&recorder, entry).await;
         }
     }
 
@@ -51,7 +51,7 @@ impl Supervisor {
             }
             Place::Dormant { .. } | Place::Recording { .. } => {
                 let live = self.parts.registry.get(name)?;
-                let stop = self.record_stop(&live.channel.read());
+                let stop = self.record_stop(&live);
                 Some(stop.boxed_local())
             }
             // The history may have begun it by now: it is stopped when that is known.
