@@ -124,12 +124,12 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         rest: Arc::default(),
     };
     let editions = Editions::new(settings.alerting);
+    let judge = Judge { editions: editions.clone(), silences: silences.clone(), clock: parts.clock.clone() };
     let courier = CourierParts {
         history: Arc::clone(&parts.history) as Arc<dyn AlertHistory>,
         clock: parts.clock.clone(),
         editions: editions.clone(),
     };
-    let judge = Judge { editions: editions.clone(), silences: silences.clone(), clock: parts.clock.clone() };
     let supervisor = Supervisor::new(SupervisorParts {
         policies: settings.policies,
         groups: Arc::new(settings.groups.into()),
@@ -139,8 +139,8 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         states: Arc::clone(&parts.states),
         recorder,
         poller,
-        courier,
         judge,
+        courier,
         failed: Arc::new(fail),
     })
     .start();

@@ -84,10 +84,10 @@ pub struct SupervisorParts {
     pub recorder: RecorderParts,
     /// For the poller and the scout.
     pub poller: PollerParts,
-    /// For the courier.
-    pub courier: CourierParts,
     /// Who judges the alerts.
     pub judge: Judge,
+    /// For the courier.
+    pub courier: CourierParts,
     /// Told when adsum cannot go on.
     pub failed: Arc<tokio::sync::watch::Sender<bool>>,
 }
