@@ -82,7 +82,13 @@ pub(crate) fn joined(channel: &str, user: &str) -> Message {
 }
 
 pub(crate) fn http(url: &str) -> HttpSettings {
-    HttpSettings { url: url.into(), allow_private: true, timeout: Duration::from_secs(10), ca: None, headers: Vec::new() }
+    HttpSettings {
+        url: url.into(),
+        allow_private: true,
+        timeout: Duration::from_secs(10),
+        ca: None,
+        headers: Vec::new(),
+    }
 }
 
 pub(crate) fn webhook(settings: &HttpSettings) -> Webhook {

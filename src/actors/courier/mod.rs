@@ -83,6 +83,7 @@ pub struct Courier {
     /// The look that comes by itself.
     timer: Option<SpawnHandle>,
     reads: Arc<Reach>,
+    damage: Reach,
     notes: Arc<Reach>,
     under_way: Arc<watch::Sender<usize>>,
     stopping: bool,
@@ -104,6 +105,7 @@ impl Courier {
             again: false,
             timer: None,
             reads: Arc::new(Reach::new("the outbox cannot be read; nothing is sent")),
+            damage: Reach::new("some of the outbox is damaged; it is not sent"),
             notes: Arc::new(Reach::new("what was sent cannot be noted; nothing more is sent")),
             under_way: Arc::new(watch::Sender::new(0)),
             stopping: false,
@@ -167,6 +169,10 @@ impl Courier {
             }
         }
         self.count();
+        if let Some(damage) = round.damage {
+            self.damage.failed(&damage.to_string());
+            return self.look_in(AGAIN, ctx);
+        }
         if self.again {
             return self.look(ctx);
         }
