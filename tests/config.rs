@@ -107,6 +107,24 @@ fn every_default_that_is_commented_out_is_a_key_adsum_knows() {
 }
 
 #[test]
+fn the_public_url_is_what_paths_are_added_to() {
+    let public_url =
+        |url: &str| Given::file(&format!("[server]\npublic_url = '{url}'")).load().server.public_url;
+    assert_eq!(public_url("https://adsum.example.com").as_deref(), Some("https://adsum.example.com"));
+    assert_eq!(
+        public_url("http://adsum.example.com:81/at/").as_deref(),
+        Some("http://adsum.example.com:81/at")
+    );
+    assert_eq!(Given::file("").load().server.public_url, None);
+    assert_eq!(
+        public_url(&format!("https://a.example/{}", "x".repeat(1024 - 18))).map(|url| url.len()),
+        Some(1024)
+    );
+    let long = Given::file(&format!("[server]\npublic_url = 'https://a.example/{}'", "x".repeat(1024 - 17)));
+    assert_eq!(long.finding().key, "server.public_url");
+}
+
+#[test]
 fn each_layer_covers_the_one_before() {
     let file = "[pubnub]\nuser_id = 'file'\nsubscribe_key = 'file'\npublish_key = 'file'";
     let given = Given::file(file)
@@ -223,6 +241,11 @@ fn a_finding_reads_as_key_value_what_is_allowed_and_layer() {
 #[case("[server]\nlisten = 'localhost:8080'")]
 #[case("[server]\nlisten = '0.0.0.0:8080'")]
 #[case("[server]\ntokens = ['two words']")]
+#[case("[server]\npublic_url = 'adsum.example.com'")]
+#[case("[server]\npublic_url = 'ftp://adsum.example.com'")]
+#[case("[server]\npublic_url = 'https://ada:x@adsum.example.com'")]
+#[case("[server]\npublic_url = 'https://adsum.example.com/?a=b'")]
+#[case("[server]\npublic_url = 'https://adsum.example.com/#a'")]
 #[case("[origin]\npresence_timeout = '25h'")]
 #[case("[origin]\nannounce_max = 'many'")]
 #[case("[origin.faults]\nlatency = '1s'")]
@@ -233,7 +256,7 @@ fn a_finding_reads_as_key_value_what_is_allowed_and_layer() {
 #[case("[[origin.faults.rule]]\nfault = 'quake'")]
 #[case("[[origin.faults.rule]]\nfault = 'drop'\nstatus = 503")]
 #[case("[[origin.faults.rule]]\nfault = 'error'\nprobability = 1.5")]
-#[case("[[alert]]\nname = 'crowded'")]
+#[case("[[alert]]\nname = 'crowded'\nchannels = ['a']")]
 #[case("[[notifier]]\nname = 'ops'")]
 #[case("pubnub = 'sub-c-1'")]
 #[case("[watch]\ninterval = { every = '5s' }")]

@@ -1,4 +1,4 @@
-//! `[[alert]]` and `[[notifier]]`: every rule of them, through [`Alerting::load`].
+//! `[[alert]]` and `[[notifier]]`: every rule of them, through [`Config::load`].
 #![allow(missing_docs, reason = "a test's name says what it is about")]
 #![allow(clippy::expect_used, clippy::panic, reason = "the helpers of the tests may fail as the tests do")]
 
@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use adsum::config::alerting::{Alerting, DEFAULTS};
+use adsum::config::alerting::Alerting;
 use adsum::config::{Config, Encryption, Finding, Layer, NotifierKind, Sources, Webhook};
 use adsum::domain::alert::{Condition, OnGap, Rule, Severity};
 use adsum::domain::event::EventKind;
@@ -59,11 +59,11 @@ impl Given {
     }
 
     fn load(&self) -> Alerting {
-        Alerting::load(&self.sources).expect("a good configuration")
+        Config::load(&self.sources).expect("a good configuration").alerting
     }
 
     fn findings(&self) -> Vec<Finding> {
-        Alerting::load(&self.sources).expect_err("findings").0
+        Config::load(&self.sources).expect_err("findings").0
     }
 
     /// The only finding.
@@ -83,10 +83,13 @@ impl Given {
 }
 
 #[test]
-fn the_daemon_does_not_know_these_sections_yet() {
-    let given = Given::notifier(MAIL);
-    let findings = Config::load(&given.sources).expect_err("unknown").0;
-    assert!(findings[0].key == "notifier" && findings[0].allowed.starts_with("unknown key"), "{findings:?}");
+fn these_sections_are_found_wrong_together_with_the_others() {
+    let given = Given::file(
+        "[watch]\ninterval = 'fast'\n[[notifier]]\nname = 'ops'\nkind = 'pigeon'\n\
+         [[alert]]\nname = 'a'\nchannels = ['x']\nunobserved = true\nfor = 'long'\n[origin]\nlisten = 'here'\n",
+    );
+    let keys: Vec<String> = given.findings().into_iter().map(|finding| finding.key).collect();
+    assert_eq!(keys, ["watch.interval", "notifier[0:ops].kind", "alert[0:a].for", "origin.listen"]);
 }
 
 #[test]
@@ -227,6 +230,7 @@ fn a_pattern_that_can_match_nothing_that_is_watched_is_refused() {
     assert_eq!(finding.key, "alert[0:a].channels");
     assert!(finding.allowed.starts_with("\"room.*\" matches nothing"), "{finding}");
     with("channels = ['*.vip', 'lobby']").load();
+    with("channels = ['lobby']\n[[watch.rule]]\nchannels = ['room.1', 'room.2']").load();
     with("channels = ['other']\ngroups = ['staff']").load();
     with("channels = []").load();
 }
@@ -465,39 +469,40 @@ fn no_secret_of_a_notifier_is_shown() {
 }
 
 #[test]
-fn every_key_in_the_comments_is_a_key_adsum_knows() {
-    let is_key = |line: &str| {
-        line.split_once(" = ")
-            .is_some_and(|(key, _)| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
-    };
-    let lines: Vec<&str> = DEFAULTS
-        .lines()
-        .filter_map(|line| line.strip_prefix("# "))
-        .filter(|line| is_key(line) || line.starts_with("[["))
-        .collect();
-    // Kinds have keys of their own: each is tried alone with its kind.
-    let kind_of = |key: &str| match key {
-        "host" | "port" | "tls" | "user" | "password" | "password_file" | "from" | "to" => "email",
-        _ => "webhook",
-    };
-    let mut section = "";
-    let mut keys = 0;
-    for line in lines {
-        if line.starts_with("[[") {
-            section = line;
-            continue;
-        }
-        let key = line.split(' ').next().expect("a key");
-        let kind = if section == "[[notifier]]" && key != "kind" {
-            format!("kind = '{}'\n", kind_of(key))
-        } else {
-            String::new()
-        };
-        let findings = Given::file(&format!("{section}\n{kind}{line}\n")).findings();
-        let wrong =
-            findings.iter().find(|finding| finding.allowed.contains("unknown") || finding.key.is_empty());
-        assert!(wrong.is_none(), "{line}: {findings:#?}");
-        keys += 1;
-    }
-    assert!(keys > 40, "{keys}");
+fn the_description_says_who_is_told_of_what_and_no_secret() {
+    let config = Config::load(
+        &Given::file(&format!(
+            "[server]\npublic_url = 'https://adsum.example.com/'\n\
+             [[notifier]]\nname = 'ops'\nkind = 'webhook'\nurl = 'https://example.com:8443/hidden'\nsecret = '{SECRET}'\n\
+             events = ['join', 'leave']\nheaders = {{ x = 'hidden' }}\ntitle = '{{{{ rule }}}}'\n\
+             [[notifier]]\nname = 'team'\nkind = 'slack'\nurl = 'https://hooks.example.com/hidden'\nallow_private = true\n\
+             [[notifier]]\nname = 'chat'\nkind = 'discord'\nurl = 'https://discord.example.com/hidden'\n\
+             [[notifier]]\nname = 'mail'\n{MAIL}user = 'adsum'\npassword = 'hidden'\nat_once = 1\ntimeout = '30s'\n\
+             [[alert]]\nname = 'crowded'\nchannels = ['lobby', 'room.*']\noccupancy_above = 200\nclear_below = 180\n\
+             for = '30s'\nkeep_firing_for = '1m'\nnotify = ['mail', 'team']\nrepeat_every = '4h'\n\
+             [[alert]]\nname = 'empty'\nchannels = ['desk']\noccupancy_below = 1\non_gap = 'fire'\nseverity = 'critical'\n\
+             notify = ['team']\nsend_resolved = false\n\
+             [[alert]]\nname = 'agent'\nchannels = ['desk']\nuser_absent = 'agent-7'\non_gap = 'resolve'\n\
+             [[alert]]\nname = 'guest'\nchannels = ['desk']\nuser_present = 'guest'\nseverity = 'info'\n\
+             [[alert]]\nname = 'blind'\nchannels = ['*']\nunobserved = true\nfor = '5m'\n"
+        ))
+        .sources,
+    )
+    .expect("a good configuration");
+    let lines = config.describe();
+    assert!(!lines.join("").contains("hidden") && !lines.join("").contains(SECRET), "{lines:#?}");
+    let first = lines.iter().position(|line| line.starts_with("Alert")).expect("a rule");
+    insta::assert_snapshot!(lines[first..lines.len() - 1].join("\n"), @r#"
+    Alert "crowded" (warning) for ["lobby", "room.*"]: fires once more than 200 are there for 30s; over once fewer than 180 are for 1m; a gap leaves it as it is. Tells "mail", "team", again every 4h, and when it is over.
+    Alert "empty" (critical) for ["desk"]: fires once fewer than 1 are there; over once more than 0 are; a gap counts as that. Tells "team", not when it is over.
+    Alert "agent" (warning) for ["desk"]: fires once a complete list lacks user "agent-7"; over once the user is there; a gap ends it. Tells nobody: it is in the API alone.
+    Alert "guest" (info) for ["desk"]: fires once user "guest" is there; over once a complete list lacks the user; a gap leaves it as it is. Tells nobody: it is in the API alone.
+    Alert "blind" (warning) for ["*"]: fires once the channel is in a gap for 5m; over once it is observed again. Tells nobody: it is in the API alone.
+    Notifier "ops": webhook at https://example.com:8443, signed with a secret, with a header, also for events join, leave, with templates of its own; 4 at once, 20s each.
+    Notifier "team": Slack at https://hooks.example.com (private addresses allowed); 4 at once, 20s each.
+    Notifier "chat": Discord at https://discord.example.com; 4 at once, 20s each.
+    Notifier "mail": mail from "a@b.c" to ["d@e.f"] through mail.example.com:587 (starttls) as user "adsum"; 1 at once, 30s each.
+    Note: notifier "chat" is told of nothing.
+    Links in messages begin with https://adsum.example.com.
+    "#);
 }

@@ -19,6 +19,8 @@ pub struct Alerting {
     pub rules: Vec<Arc<Rule>>,
     /// No two have the same name.
     pub receivers: Vec<Receiver>,
+    /// Where the API is reached, such as `https://adsum.example`: the links in messages begin so. `None`: no links.
+    pub base: Option<Arc<str>>,
 }
 
 /// Somebody who is told.

@@ -18,6 +18,7 @@ use super::seat::{Obituary, Seat};
 use super::supervisor::Child;
 use crate::domain::event::{EventId, Recorded};
 use crate::domain::time::Time;
+use crate::history::alerts::AlertEntry;
 use crate::history::{Entry, EventQuery, History, HistoryError, MAX_COMMIT_ROWS};
 use crate::telemetry::metrics;
 
@@ -325,9 +326,13 @@ impl Recorder {
     }
 }
 
-/// How many rows an entry writes, about: its events, its gaps, and what it says of its channel.
+/// How many rows an entry writes, about: its events and who is told of them, its gaps, what becomes of its alerts, and what
+/// it says of its channel.
 fn rows_of(entry: &Entry) -> usize {
-    1 + entry.changes.events.len() + entry.changes.gaps.len()
+    let told = |alert: &AlertEntry| alert.notices.iter().map(|notice| 1 + notice.notify.len()).sum::<usize>();
+    let alerts: usize = entry.alerts.iter().map(|alert| 1 + told(alert)).sum();
+    let events = entry.changes.events.len() * (1 + entry.subscribers.len());
+    1 + events + entry.changes.gaps.len() + alerts
 }
 
 fn answer(

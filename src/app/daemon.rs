@@ -9,6 +9,7 @@ use tracing::{error, info, warn};
 
 use super::lock::Lock;
 use super::parts;
+use super::reach::warn_of_unreachable;
 use super::until::Signals;
 use crate::actors::clock::{Clock, wall_time};
 use crate::actors::handle::{self, Adsum, Parts};
@@ -75,14 +76,13 @@ impl Daemon {
         drop(TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?);
         let lock = Lock::take(&config.history.path)?;
         let client = Client::new(parts::client_config(&config)?)?;
-        let settings = parts::settings(&config, client.channel_budget());
+        let alerting = parts::alerting(&config, listen)?;
+        let settings = parts::settings(&config, client.channel_budget(), alerting);
         let (history, states) = open(&config).await?;
         let source = Arc::new(client.clone());
         let clock = clock(&history)?;
         let adsum = handle::start(settings, Parts { source, history, states, clock }).await?;
-        let api = ApiSettings { listen, tokens: config.server.tokens.values().to_vec() };
-        let api = Api::bind(&api, adsum.clone()).with_context(|| format!("cannot listen on {listen}"));
-        let api = match api {
+        let api = match listening(&config, &adsum) {
             Ok(api) => api,
             Err(error) => {
                 adsum.stop().await;
@@ -92,37 +92,54 @@ impl Daemon {
         info!(address = %api.local_addr(), "serving");
         let (address, handle) = (api.local_addr(), api.handle());
         let serving = tokio::task::spawn_local(api.run());
+        tokio::task::spawn_local(warn_of_unreachable(config.alerting.notifiers.clone()));
         Ok(Self { adsum, client, config, api: handle, address, serving, _lock: lock })
     }
 
-    /// Takes a configuration that was read again: what is watched and how, and the token. Channels that stay have no
-    /// gap. Everything else waits for a restart, and the log says so.
+    /// Takes a configuration that was read again: what is watched and how, the alerts and who is told, and the token.
+    /// Channels that stay have no gap. Everything else waits for a restart, and the log says so.
     async fn reconfigure(&mut self, config: Config) {
+        let alerting = match parts::alerting(&config, self.address) {
+            Ok(alerting) => alerting,
+            Err(error) => return refused(&error),
+        };
         let watch = config.watch.clone();
         if let Err(error) = self.adsum.reconfigure(watch.channels, watch.groups, watch.policies).await {
             return refused(&error);
         }
+        self.adsum.set_alerting(alerting);
         self.client.set_auth_token(config.pubnub.auth_token.as_ref().map(|token| token.value().clone()));
         if parts::differ_for_good(&config, &self.config) {
             warn!(
-                "what is watched and the PubNub token are taken at once; the rest of the change waits for a restart"
+                "what is watched, the alerts and the PubNub token are taken at once; the rest of the change waits for a \
+                 restart"
             );
         }
         info!("the configuration was read again");
+        let known = &self.config.alerting.notifiers;
+        let new = config.alerting.notifiers.iter().filter(|notifier| !known.contains(notifier)).cloned();
+        tokio::task::spawn_local(warn_of_unreachable(new.collect()));
         self.config = config;
     }
 
-    /// Tokens live 30 days at most, so their file is looked at again and again.
+    /// Tokens live 30 days at most, and receivers change their secrets, so their files are looked at again and again.
     fn read_secrets_again(&mut self) {
-        match self.config.read_secrets_again() {
-            Ok(config) => {
-                self.client
-                    .set_auth_token(config.pubnub.auth_token.as_ref().map(|token| token.value().clone()));
-                // Only what was taken: a SIGHUP must still find what waits for a restart.
-                self.config.pubnub.auth_token = config.pubnub.auth_token;
-            }
-            Err(error) => warn!(%error, "the secrets stay as they are"),
+        if let Err(error) = self.take_secrets_again() {
+            warn!(%error, "the secrets stay as they are");
         }
+    }
+
+    fn take_secrets_again(&mut self) -> anyhow::Result<()> {
+        let config = self.config.read_secrets_again()?;
+        if config.alerting != self.config.alerting {
+            self.adsum.set_alerting(parts::alerting(&config, self.address)?);
+            info!("the secrets of notifiers were read again");
+        }
+        self.client.set_auth_token(config.pubnub.auth_token.as_ref().map(|token| token.value().clone()));
+        // Only what was taken: a SIGHUP must still find what waits for a restart.
+        self.config.pubnub.auth_token = config.pubnub.auth_token;
+        self.config.alerting = config.alerting;
+        Ok(())
     }
 
     /// The way to the record.
@@ -158,6 +175,17 @@ impl Daemon {
         self.api.stop();
         signals.while_stopping(self.adsum.stop()).await
     }
+}
+
+/// Listens. Which port is a free one is known only then, and messages about alerts say how to come here.
+fn listening(config: &Config, adsum: &Adsum) -> anyhow::Result<Api> {
+    let listen = config.server.listen;
+    let api = ApiSettings { listen, tokens: config.server.tokens.values().to_vec() };
+    let api = Api::bind(&api, adsum.clone()).with_context(|| format!("cannot listen on {listen}"))?;
+    if api.local_addr() != listen {
+        adsum.set_alerting(parts::alerting(config, api.local_addr())?);
+    }
+    Ok(api)
 }
 
 /// Opens the history and the known states, where blocking is allowed.

@@ -1,9 +1,12 @@
 //! From the configuration to the small structs that each part takes.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 
+use super::receivers::receivers;
 use crate::actors::alerting::Alerting;
 use crate::actors::handle::Settings;
 use crate::config::{Config, Findings, Secret};
@@ -34,7 +37,7 @@ pub fn client_config(config: &Config) -> Result<ClientConfig, Findings> {
 const TOKEN_ROOM: usize = 2048;
 
 /// What the actors need. `address` is how many bytes of a request's address are left for names.
-pub(super) fn settings(config: &Config, address: usize) -> Settings {
+pub(super) fn settings(config: &Config, address: usize, alerting: Alerting) -> Settings {
     let watch = &config.watch;
     Settings {
         targets: watch.channels.clone(),
@@ -50,8 +53,25 @@ pub(super) fn settings(config: &Config, address: usize) -> Settings {
         max_requests_per_second: f64::from(config.pubnub.max_requests_per_second),
         mark_every: config.history.mark_every,
         retain: config.history.retain,
-        alerting: Alerting::default(),
+        alerting,
     }
+}
+
+/// What alerts are judged by and who is told. The API listens on `address`.
+///
+/// # Errors
+/// Every notifier that cannot be made: something that it depends on has changed since the configuration was read.
+pub(super) fn alerting(config: &Config, address: SocketAddr) -> anyhow::Result<Alerting> {
+    let here = format!("http://{address}");
+    let base = config.server.public_url.as_ref();
+    let receivers = receivers(&config.alerting.notifiers, base.unwrap_or(&here)).map_err(|faults| {
+        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        anyhow::Error::msg(faults.join("\n"))
+    })?;
+    // All addresses of a machine are no address of its.
+    let base = base.or(Some(&here).filter(|_| !address.ip().is_unspecified()));
+    let rules = config.alerting.rules.iter().cloned().map(Arc::new).collect();
+    Ok(Alerting { rules, receivers, base: base.map(|base| base.as_str().into()) })
 }
 
 /// What the embedded origin needs.

@@ -51,7 +51,12 @@ impl ConfigFile {
     ///
     /// Everything that is wrong with it.
     pub(super) fn load(&self, flags: Vec<Override>) -> Result<Config, Findings> {
-        Config::load(&Sources::of_process(self.file.clone(), flags))
+        Config::load(&self.sources(flags))
+    }
+
+    /// Where it is read from: file, environment, these flags.
+    pub(super) fn sources(&self, flags: Vec<Override>) -> Sources {
+        Sources::of_process(self.file.clone(), flags)
     }
 }
 
@@ -62,6 +67,11 @@ impl Connection {
     ///
     /// Everything that is wrong with it.
     pub(super) fn load(&self, more: Vec<Override>) -> Result<Config, Findings> {
+        Config::load(&self.sources(more))
+    }
+
+    /// Where the configuration is read from, with these flags and `more` over it.
+    pub(super) fn sources(&self, more: Vec<Override>) -> Sources {
         let secret = |secret: &'_ Option<SecretString>| secret.as_ref().map(|s| s.expose_secret().to_owned());
         let flags = [
             ("--origin", "pubnub.origin", self.origin.clone()),
@@ -72,7 +82,7 @@ impl Connection {
             ("--user-id", "pubnub.user_id", self.user_id.clone()),
         ];
         let given = flags.into_iter().filter_map(|(flag, key, text)| Some(Override::text(flag, key, &text?)));
-        self.config.load(given.chain(more).collect())
+        self.config.sources(given.chain(more).collect())
     }
 
     /// A client for one request.

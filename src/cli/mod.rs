@@ -131,7 +131,7 @@ impl Cli {
             Command::Demo(command) => command.run().await,
             Command::Run(command) => command.run().await,
             Command::Origin(command) => command.run().await,
-            Command::Check(command) => command.run(),
+            Command::Check(command) => command.run().await,
             Command::HereNow(command) => command.run().await,
             Command::WhereNow(command) => command.run().await,
             Command::SetState(command) => command.run().await,

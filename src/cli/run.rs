@@ -56,7 +56,7 @@ impl DaemonFlags {
             self.interval.as_deref().map(|text| Override::text("--interval", "watch.interval", text));
         let listen = self.listen.as_deref().map(|text| Override::text("--listen", "server.listen", text));
         flags.extend(interval.into_iter().chain(listen));
-        let config = self.connection.load(flags)?;
+        let config = crate::app::load(&self.connection.sources(flags))?;
         config.subscribe_key()?;
         Ok(config)
     }

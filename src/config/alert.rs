@@ -102,16 +102,26 @@ fn read_channels(section: &mut Section<'_>, watch: Option<&Watch>) -> Option<Vec
     if channels.len() > MAX_CHANNELS {
         section.refuse("channels", format!("must not name more than {MAX_CHANNELS}"));
     }
-    // What groups hold, and what is added while it runs, nobody knows yet.
-    if let Some(watch) = watch.filter(|watch| watch.groups.is_empty() && !watch.channels.is_empty()) {
-        for lost in
-            channels.iter().filter(|target| !watch.channels.iter().any(|watched| meet(target, watched)))
-        {
-            let lost = lost.as_str();
-            section.refuse("channels", format!("{lost:?} matches nothing that watch.channels names"));
-        }
+    for lost in watch.into_iter().flat_map(|watch| lost(&channels, watch)) {
+        let lost = lost.as_str();
+        section.refuse(
+            "channels",
+            format!("{lost:?} matches nothing that watch.channels or a [[watch.rule]] names"),
+        );
     }
     Some(channels)
+}
+
+/// Those of a rule's channels and patterns that can match nothing. What groups hold nobody knows yet; a configuration that
+/// names no channels leaves all of them to the API, and one that names some can say with a `[[watch.rule]]` how others are
+/// watched that the API adds. What the API has added does not count here: its `DELETE` must not make the next start fail.
+fn lost<'a>(channels: &'a [Target], watch: &Watch) -> Vec<&'a Target> {
+    if !watch.groups.is_empty() || watch.channels.is_empty() {
+        return Vec::new();
+    }
+    let rules = watch.policies.rules.iter().flat_map(|rule| &rule.channels);
+    let named: Vec<&Target> = watch.channels.iter().chain(rules).collect();
+    channels.iter().filter(|target| !named.iter().any(|named| meet(target, named))).collect()
 }
 
 /// Whether some channel is meant by both. Of two patterns that is so if one's beginning (up to its first `*`) begins with

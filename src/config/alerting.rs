@@ -1,23 +1,13 @@
 //! `[[alert]]` and `[[notifier]]`: which alerts there are and who is told.
-//!
-//! **Not open yet**: the daemon runs no alerts, so [`super::Config::load`] does not read these sections and refuses them
-//! as unknown keys. To open them, `Config::read` calls [`read`], and the text of `config/alerting.toml` becomes part of
-//! `config/default.toml`.
 
-use std::cell::RefCell;
 use std::collections::HashSet;
 
-use super::finding::Findings;
-use super::layers::Sources;
-use super::notifier::Notifier;
+use super::notifier::{Notifier, Trial};
 use super::secret::SecretError;
 use super::section::Section;
-use super::watch::{self, Watch};
-use super::{alert, notifier, pubnub};
+use super::watch::Watch;
+use super::{alert, notifier};
 use crate::domain::alert::Rule;
-
-/// The text about these sections that `config/default.toml` will have.
-pub const DEFAULTS: &str = include_str!("../../config/alerting.toml");
 
 /// Most rules.
 pub const MAX_RULES: usize = 500;
@@ -35,27 +25,6 @@ pub struct Alerting {
 }
 
 impl Alerting {
-    /// Reads these sections alone, and `[watch]`, which they are held against.
-    ///
-    /// # Errors
-    ///
-    /// Everything that is wrong with them, at once.
-    pub fn load(sources: &Sources) -> Result<Self, Findings> {
-        let mut merge_findings = Vec::new();
-        let table = sources.merge(&mut merge_findings);
-        let elsewhere = RefCell::new(Vec::new());
-        let mut root = Section::root(table.clone(), &elsewhere);
-        let (_, limits) = pubnub::read(root.section("pubnub"));
-        let watch = watch::read(root.section("watch"), limits);
-        let findings = RefCell::new(merge_findings);
-        let alerting = read(&mut Section::root(table, &findings), watch.as_ref());
-        let findings = findings.into_inner();
-        match alerting {
-            Some(alerting) if findings.is_empty() => Ok(alerting),
-            _ => Err(Findings(findings)),
-        }
-    }
-
     /// The same with every secret as its file has it now.
     ///
     /// # Errors
@@ -68,11 +37,12 @@ impl Alerting {
 }
 
 /// Reads both sections. `watch` is `None` where it is wrong.
-pub(super) fn read(root: &mut Section<'_>, watch: Option<&Watch>) -> Option<Alerting> {
+pub(super) fn read(root: &mut Section<'_>, watch: Option<&Watch>, trial: Trial<'_>) -> Option<Alerting> {
     let sections = root.sections("notifier");
     at_most(root, "notifier", sections.len(), MAX_NOTIFIERS);
     let mut names = HashSet::new();
-    let notifiers: Vec<_> = sections.into_iter().map(|section| notifier::read(section, &mut names)).collect();
+    let notifiers: Vec<_> =
+        sections.into_iter().map(|section| notifier::read(section, &mut names, trial)).collect();
     let sections = root.sections("alert");
     at_most(root, "alert", sections.len(), MAX_RULES);
     let mut taken = HashSet::new();

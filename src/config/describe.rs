@@ -1,5 +1,7 @@
 //! What a configuration would do and what it would cost, in words, for `adsum check`.
 
+mod alerting;
+
 use super::{Budget, Config, duration, size};
 use crate::domain::watch::{Policy, Target};
 
@@ -18,6 +20,7 @@ impl Config {
         self.describe_watch(&mut lines);
         self.describe_cost(&mut lines);
         self.describe_stores(&mut lines);
+        alerting::describe(&self.alerting, &self.server, &mut lines);
         lines.push(
             "Note: PubNub answers for a channel it does not track as for an empty one. Make sure presence is on for \
              every channel watched."

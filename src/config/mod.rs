@@ -31,7 +31,7 @@ pub use budget::{Budget, Class};
 pub use finding::{Finding, Findings};
 pub use history::History;
 pub use layers::{DEFAULTS, ENVIRONMENT_PREFIX, Layer, Override, Sources};
-pub use notifier::{Email, Encryption, Headers, Http, Login, Notifier, NotifierKind, Texts, Webhook};
+pub use notifier::{Email, Encryption, Headers, Http, Login, Notifier, NotifierKind, Texts, Trial, Webhook};
 pub use origin::Origin;
 pub use pubnub::PubNub;
 pub use secret::{Secret, SecretError, Tokens};
@@ -39,6 +39,7 @@ pub use server::Server;
 pub use state::State;
 pub use watch::Watch;
 
+use alerting::Alerting;
 use section::Section;
 
 /// A configuration that was checked.
@@ -54,21 +55,32 @@ pub struct Config {
     pub state: State,
     /// Where the API listens.
     pub server: Server,
+    /// The alerts and who is told.
+    pub alerting: Alerting,
     /// The embedded Presence API server.
     pub origin: Origin,
 }
 
 impl Config {
-    /// Merges all layers and reads every section.
+    /// Merges all layers and reads every section. Whether its notifiers can be made is not tried.
     ///
     /// # Errors
     ///
     /// Everything that is wrong, at once.
     pub fn load(sources: &Sources) -> Result<Self, Findings> {
+        Self::load_with(sources, &|_| Ok(()))
+    }
+
+    /// The same, and tries whether its notifiers can be made.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, at once.
+    pub fn load_with(sources: &Sources, trial: Trial<'_>) -> Result<Self, Findings> {
         let mut merge_findings = Vec::new();
         let table = sources.merge(&mut merge_findings);
         let findings = RefCell::new(merge_findings);
-        let config = Self::read(Section::root(table, &findings));
+        let config = Self::read(Section::root(table, &findings), trial);
         let findings = findings.into_inner();
         match config {
             Some(config) if findings.is_empty() => Ok(config),
@@ -76,12 +88,13 @@ impl Config {
         }
     }
 
-    fn read(mut root: Section<'_>) -> Option<Self> {
+    fn read(mut root: Section<'_>, trial: Trial<'_>) -> Option<Self> {
         let (pubnub, limits) = pubnub::read(root.section("pubnub"));
         let watch = watch::read(root.section("watch"), limits);
         let history = history::read(root.section("history"));
         let state = state::read(root.section("state"));
         let server = server::read(root.section("server"));
+        let alerting = alerting::read(&mut root, watch.as_ref(), trial);
         let origin = origin::read(root.section("origin"));
         root.finish();
         Some(Self {
@@ -90,6 +103,7 @@ impl Config {
             history: history?,
             state: state?,
             server: server?,
+            alerting: alerting?,
             origin: origin?,
         })
     }
@@ -122,6 +136,7 @@ impl Config {
         config.pubnub.secret_key = again(&self.pubnub.secret_key)?;
         config.pubnub.auth_token = again(&self.pubnub.auth_token)?;
         config.server.tokens = self.server.tokens.read_again()?;
+        config.alerting = self.alerting.read_secrets_again()?;
         Ok(config)
     }
 }

@@ -1,5 +1,4 @@
-//! `[[notifier]]`: who is told, and how. What an address leads to and what a template says is checked by the notifiers
-//! themselves when they are made, at start as well.
+//! `[[notifier]]`: who is told, and how.
 
 mod email;
 mod webhook;
@@ -13,6 +12,7 @@ use super::files::read_text;
 use super::secret::SecretError;
 use super::section::Section;
 use crate::domain::alert::NotifierName;
+use crate::notify::{SettingsError, TemplateError};
 
 pub use email::{Email, Encryption, Login};
 pub use webhook::{Headers, Http, Webhook};
@@ -26,6 +26,10 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(20);
 /// How many deliveries are under way at once.
 const AT_ONCE: RangeInclusive<u32> = 1..=100;
 const DEFAULT_AT_ONCE: u32 = 4;
+
+/// Makes a notifier, to see whether it can be made: what an address leads to, what a template says and whether
+/// certificates are any is checked there.
+pub type Trial<'a> = &'a dyn Fn(&Notifier) -> Result<(), SettingsError>;
 
 /// Longest template, in bytes.
 const MAX_TEMPLATE: u64 = 16 * 1024;
@@ -76,6 +80,19 @@ pub struct Texts {
     pub event_text: Option<String>,
 }
 
+impl Texts {
+    /// The template that is called so.
+    fn of(&mut self, name: &str) -> Option<&mut Option<String>> {
+        match name {
+            "title" => Some(&mut self.title),
+            "text" => Some(&mut self.text),
+            "event_title" => Some(&mut self.event_title),
+            "event_text" => Some(&mut self.event_text),
+            _ => None,
+        }
+    }
+}
+
 impl Notifier {
     /// The same with every secret as its file has it now.
     ///
@@ -114,7 +131,12 @@ impl KindName {
     }
 }
 
-pub(super) fn read(mut section: Section<'_>, taken: &mut HashSet<NotifierName>) -> Option<Notifier> {
+pub(super) fn read(
+    mut section: Section<'_>,
+    taken: &mut HashSet<NotifierName>,
+    trial: Trial<'_>,
+) -> Option<Notifier> {
+    let before = section.found();
     let name = read_name(&mut section, taken, NotifierName::new);
     if !section.has("kind") {
         section.refuse("kind", "must be set".to_owned());
@@ -131,15 +153,56 @@ pub(super) fn read(mut section: Section<'_>, taken: &mut HashSet<NotifierName>) 
         KindName::Discord => webhook::read_http(&mut section).map(NotifierKind::Discord),
         KindName::Email => email::read(&mut section).map(NotifierKind::Email),
     };
-    section.finish();
-    Some(Notifier {
-        name: name?,
-        kind: kind?,
+    let notifier = name.zip(kind).map(|(name, kind)| Notifier {
+        name,
+        kind,
         texts,
         timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
         at_once: at_once.unwrap_or(DEFAULT_AT_ONCE),
         ca,
-    })
+    });
+    // What is wrong already would only be found again.
+    if let Some(notifier) = notifier.as_ref().filter(|_| section.found() == before) {
+        make(&section, notifier.clone(), trial);
+    }
+    section.finish();
+    notifier
+}
+
+/// Refuses what the notifier itself finds wrong when it is made: every template that is, one after the other.
+fn make(section: &Section<'_>, mut notifier: Notifier, trial: Trial<'_>) {
+    while let Err(error) = trial(&notifier) {
+        let key = key_of(section, &notifier, &error);
+        section.refuse(key, error.to_string());
+        let SettingsError::Template(TemplateError { name, .. }) = error else { return };
+        let replaced = notifier.texts.of(name).and_then(Option::take);
+        if replaced.is_none() {
+            return;
+        }
+    }
+}
+
+/// The key that an error is about.
+fn key_of(section: &Section<'_>, notifier: &Notifier, error: &SettingsError) -> &'static str {
+    let given = |key, file_key| if section.has(file_key) { file_key } else { key };
+    match error {
+        SettingsError::BadUrl | SettingsError::PrivateAddress { .. } => given("url", "url_file"),
+        SettingsError::BadHeader { .. } => "headers",
+        SettingsError::BadSecret => given("secret", "secret_file"),
+        SettingsError::BadAddress { address } => match &notifier.kind {
+            NotifierKind::Email(email) if email.from == *address => "from",
+            _ => "to",
+        },
+        SettingsError::PlainPassword => "tls",
+        SettingsError::Tls { .. } => "ca_file",
+        SettingsError::Count { .. } => "name",
+        SettingsError::Template(error) => match error.name {
+            "title" => given("title", "title_file"),
+            "text" => given("text", "text_file"),
+            "event_title" => given("event_title", "event_title_file"),
+            _ => given("event_text", "event_text_file"),
+        },
+    }
 }
 
 fn read_texts(section: &mut Section<'_>, kind: KindName) -> Texts {

@@ -214,6 +214,11 @@ impl<'a> Section<'a> {
         self.add(key, self.table.get(key), allowed);
     }
 
+    /// How many findings there are, of all sections.
+    pub(super) fn found(&self) -> usize {
+        self.findings.borrow().len()
+    }
+
     /// Whether any layer sets the key.
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)

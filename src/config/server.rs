@@ -8,6 +8,12 @@ use super::section::Section;
 /// What a listen address may be, for messages.
 pub(super) const ADDRESS: &str = "an IP address and a port, such as \"127.0.0.1:8080\" or \"[::1]:8080\"";
 
+const URL: &str = "an address that begins with \"https://\" or \"http://\", without user name, password, query and fragment, \
+                   of at most 1024 bytes";
+
+/// Longest `public_url`, in bytes.
+const MAX_URL: usize = 1_024;
+
 /// The API.
 #[derive(Debug, Clone)]
 pub struct Server {
@@ -15,6 +21,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// Who may ask. None only on a loopback address.
     pub tokens: Tokens,
+    /// How people reach it, for links; it ends without `/`. `None`: where it listens.
+    pub public_url: Option<String>,
 }
 
 pub(super) fn read(mut section: Section<'_>) -> Option<Server> {
@@ -26,6 +34,21 @@ pub(super) fn read(mut section: Section<'_>) -> Option<Server> {
     {
         section.refuse("listen", "must be a loopback address, or server.tokens must be set".to_owned());
     }
+    let public_url = section.text("public_url", URL, url);
     section.finish();
-    Some(Server { listen: listen?, tokens: tokens? })
+    Some(Server { listen: listen?, tokens: tokens?, public_url })
+}
+
+/// The beginning of an address, to which a path may be added.
+fn url(text: &str) -> Option<String> {
+    let url = reqwest::Url::parse(text).ok().filter(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none()
+    })?;
+    let url = url.as_str().trim_end_matches('/');
+    (url.len() <= MAX_URL).then(|| url.to_owned())
 }

@@ -70,6 +70,16 @@ pub enum HistoryError {
         /// The newest version known here.
         known: i64,
     },
+    /// It was written by an older adsum, and is only to be read.
+    #[error(
+        "the history has schema version {found}, older than this adsum reads ({known}): start adsum run once, which brings it up to date"
+    )]
+    TooOld {
+        /// The file's version.
+        found: i64,
+        /// The version known here.
+        known: i64,
+    },
 }
 
 impl HistoryError {

@@ -3,7 +3,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{
+    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
+    RETRY_AFTER, TE, TRANSFER_ENCODING, UPGRADE,
+};
 use reqwest::{Certificate, Client, Response, StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -27,6 +30,8 @@ pub struct HttpSettings {
     pub timeout: Duration,
     /// The only certificates to trust, in PEM; those of the system where there are none.
     pub ca: Option<Vec<u8>>,
+    /// Headers besides ours. Their values may be secret. None may be one that adsum itself or HTTP sets.
+    pub headers: Vec<(HeaderName, SecretString)>,
 }
 
 /// Sends to one address.
@@ -34,6 +39,7 @@ pub(super) struct Poster {
     client: Client,
     url: Url,
     timeout: Duration,
+    headers: HeaderMap,
     judge: Judge,
 }
 
@@ -72,7 +78,8 @@ impl Poster {
             http = http.tls_certs_only([]);
         }
         let client = http.build().map_err(|error| SettingsError::Tls { what: causes(error) })?;
-        Ok(Self { client, url, timeout: settings.timeout, judge })
+        let headers = headers(&settings.headers)?;
+        Ok(Self { client, url, timeout: settings.timeout, headers, judge })
     }
 
     /// With a parameter in the address.
@@ -82,12 +89,10 @@ impl Poster {
     }
 
     pub(super) async fn post(&self, post: Post, now: Time) -> Result<Receipt, Undelivered> {
-        let request = self
-            .client
-            .post(self.url.clone())
-            .headers(post.headers)
-            .header(CONTENT_TYPE, HeaderValue::from_static(post.content_type))
-            .body(post.body);
+        let mut headers = self.headers.clone();
+        headers.extend(post.headers);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(post.content_type));
+        let request = self.client.post(self.url.clone()).headers(headers).body(post.body);
         let response = request.send().await.map_err(|error| self.no_answer(error))?;
         let status = response.status();
         let after = retry_after(response.headers(), now);
@@ -136,6 +141,23 @@ fn url(settings: &HttpSettings) -> Result<Url, SettingsError> {
         return Err(SettingsError::PrivateAddress { host: host.to_owned() });
     }
     Ok(url)
+}
+
+/// What HTTP itself and adsum say of a request; besides all that begins with `webhook-` and `adsum-`.
+const OURS: [HeaderName; 8] =
+    [HOST, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING, TRANSFER_ENCODING, TE, UPGRADE];
+
+fn headers(given: &[(HeaderName, SecretString)]) -> Result<HeaderMap, SettingsError> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in given {
+        let text = name.as_str();
+        let ours = OURS.contains(name) || text.starts_with("webhook-") || text.starts_with("adsum-");
+        let value = HeaderValue::from_str(value.expose_secret()).ok().filter(|_| !ours);
+        let mut value = value.ok_or_else(|| SettingsError::BadHeader { name: text.to_owned() })?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    Ok(headers)
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, SettingsError> {

@@ -6,10 +6,6 @@ use serde_json::Value;
 use crate::domain::event::EventKind;
 use crate::domain::time::{Time, Window};
 
-/// The most alerts that one message lists; [`Alerts::more`] counts the rest. Keeps a body within some 20 kB where names
-/// are of ordinary length, as Standard Webhooks advises.
-pub const MAX_LISTED: usize = 20;
-
 /// One notification. Names and states in it are as they came from outside: opaque and never trusted. They are plain
 /// text, not checked names, so that a stored message can be read whatever rules names have later.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,7 +42,7 @@ pub struct Alerts {
     pub rule: String,
     /// The rule's severity.
     pub severity: String,
-    /// At most [`MAX_LISTED`] of them.
+    /// At most [`crate::domain::alert::LISTED`] of them.
     pub alerts: Vec<Alert>,
     /// How many more than are listed.
     #[serde(default)]
@@ -90,9 +86,9 @@ pub struct Alert {
 pub struct Blind {
     /// Its reason, as answers write it.
     pub reason: String,
-    /// Its beginning.
-    #[serde(with = "micros")]
-    pub since: Time,
+    /// Its beginning, where that is known: it is what the alert stands for.
+    #[serde(with = "optional_micros", default)]
+    pub since: Option<Time>,
 }
 
 /// A presence event.
@@ -163,6 +159,21 @@ mod micros {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Time, D::Error> {
         i64::deserialize(from).map(Time::from_micros)
+    }
+}
+
+mod optional_micros {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    use super::Time;
+
+    #[expect(clippy::ref_option, reason = "serde asks for it")]
+    pub(super) fn serialize<S: Serializer>(time: &Option<Time>, to: S) -> Result<S::Ok, S::Error> {
+        time.map(Time::as_micros).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Time>, D::Error> {
+        Ok(Option::<i64>::deserialize(from)?.map(Time::from_micros))
     }
 }
 

@@ -30,7 +30,7 @@ pub use address::is_public;
 pub use discord::Discord;
 pub use email::{Email, EmailSettings, Encryption, Login, MAX_RECIPIENTS};
 pub use http::HttpSettings;
-pub use message::{Alert, Alerts, Blind, Body, Event, MAX_LISTED, Message};
+pub use message::{Alert, Alerts, Blind, Body, Event, Message};
 pub use outcome::{MAX_ANSWER, MAX_RETRY_AFTER, Receipt, Remedy, Undelivered};
 pub use signature::Keys;
 pub use slack::Slack;
@@ -75,6 +75,12 @@ pub enum SettingsError {
     PrivateAddress {
         /// The host.
         host: String,
+    },
+    /// A header is one that adsum or HTTP sets, or its value is none.
+    #[error("the header {name:?} is set by adsum itself, or its value holds control characters")]
+    BadHeader {
+        /// Its name.
+        name: String,
     },
     /// A secret is none.
     #[error("the secret must be 24 to 64 bytes in base64, with or without whsec_ before it")]

@@ -12,7 +12,8 @@ const AT: Time = Time::from_micros(1_800_000_000_000_000);
 
 /// Between them they have everything that may be missing, and lack it.
 pub(super) fn messages() -> Vec<Message> {
-    let full = alerts(vec![full(), bare()], 3);
+    let blind = Blind { reason: "timeout".to_owned(), since: None };
+    let full = alerts(vec![full(), bare(), Alert { gap: Some(blind), ..bare() }], 3);
     let ended = Alert { ended: Some(window()), because: None, gap: None, ..self::full() };
     let bodies = [
         Body::Firing(full.clone()),
@@ -36,7 +37,7 @@ fn full() -> Alert {
         bound: Some(200),
         user: Some("ada".to_owned()),
         ended: Some(window()),
-        gap: Some(Blind { reason: "timeout".to_owned(), since: AT }),
+        gap: Some(Blind { reason: "timeout".to_owned(), since: Some(AT) }),
         because: Some("the rule was removed".to_owned()),
         link: Some("http://127.0.0.1:8080/v1/channels/lobby".to_owned()),
         ..bare()

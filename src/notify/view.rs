@@ -4,7 +4,7 @@ use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
 use super::escape::Medium;
-use super::message::{Alert, Alerts, Body, Event, Message};
+use super::message::{Alert, Alerts, Blind, Body, Event, Message};
 use crate::domain::event::EventKind;
 use crate::domain::time::{Time, Window};
 
@@ -42,7 +42,7 @@ struct AlertView<'a> {
 #[derive(Serialize)]
 struct BlindView<'a> {
     reason: &'a str,
-    since: String,
+    since: Option<String>,
 }
 
 /// What a template about a presence event sees.
@@ -103,10 +103,13 @@ fn alert_view(alert: &Alert, medium: Medium) -> AlertView<'_> {
         user: alert.user.as_deref(),
         since: window_view(alert.since),
         ended: alert.ended.map(window_view),
-        gap: alert.gap.as_ref().map(|gap| BlindView { reason: &gap.reason, since: in_words(gap.since) }),
+        gap: alert.gap.as_ref().map(|gap| BlindView { reason: &gap.reason, since: gap.since.map(in_words) }),
         certainty: match &alert.gap {
             None => "observed".to_owned(),
-            Some(gap) => format!("not observed since {} ({})", in_words(gap.since), gap.reason),
+            Some(Blind { reason, since: None }) => format!("not observed now ({reason})"),
+            Some(Blind { reason, since: Some(since) }) => {
+                format!("not observed since {} ({reason})", in_words(*since))
+            }
         },
         because: alert.because.as_deref(),
         link: link(alert.link.as_deref(), medium),

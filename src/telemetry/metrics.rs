@@ -6,6 +6,7 @@ use std::time::Duration;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
+use crate::domain::alert::NotifierName;
 use crate::domain::event::EventKind;
 use crate::domain::time::Time;
 
@@ -23,12 +24,23 @@ pub const OPEN_GAPS: &str = "adsum_open_gaps";
 pub const OBSERVATION_AGE: &str = "adsum_observation_age_seconds";
 /// Watched channels.
 pub const CHANNELS: &str = "adsum_channels";
+/// Tries of deliveries, by notifier and outcome: [`DELIVERED`], [`RETRIED`], [`FAILED`]. One given up without a try failed.
+pub const DELIVERIES: &str = "adsum_deliveries_total";
+/// Deliveries that wait for their first try or another.
+pub const DELIVERIES_PENDING: &str = "adsum_deliveries_pending";
 /// Alerts that are pending or fire, by state and severity; NaN while the history does not say.
 pub const ALERTS: &str = "adsum_alerts";
 /// Always 1; its label is adsum's version.
 pub const BUILD_INFO: &str = "adsum_build_info";
 /// When adsum started, in seconds since the Unix epoch (the name is Prometheus's own).
 pub const START_TIME: &str = "process_start_time_seconds";
+
+/// An outcome of [`DELIVERIES`]: the receiver took it.
+pub const DELIVERED: &str = "delivered";
+/// An outcome of [`DELIVERIES`]: it is tried again.
+pub const RETRIED: &str = "retried";
+/// An outcome of [`DELIVERIES`]: it is given up.
+pub const FAILED: &str = "failed";
 
 /// How often [`upkeep`] is due.
 pub const UPKEEP: Duration = Duration::from_secs(5);
@@ -66,6 +78,8 @@ fn describe() {
         "Age of the oldest last observation of a watched channel."
     );
     describe_gauge!(CHANNELS, "Watched channels.");
+    describe_counter!(DELIVERIES, "Tries of deliveries, by notifier and outcome.");
+    describe_gauge!(DELIVERIES_PENDING, "Deliveries that wait for their first try or another.");
     describe_gauge!(ALERTS, "Alerts that are pending or fire, by state and severity.");
     describe_gauge!(BUILD_INFO, "Always 1; the version is a label.");
     describe_gauge!(START_TIME, Unit::Seconds, "When adsum started, since the Unix epoch.");
@@ -94,6 +108,20 @@ pub fn event(kind: EventKind) {
 pub fn history_commit(took: Duration) {
     recorder();
     histogram!(HISTORY_COMMIT).record(took);
+}
+
+/// So many deliveries to a notifier came to this outcome.
+pub fn deliveries(notifier: &NotifierName, outcome: &'static str, count: u64) {
+    recorder();
+    counter!(DELIVERIES, "notifier" => notifier.to_string(), "outcome" => outcome).increment(count);
+}
+
+/// So many deliveries wait.
+pub fn deliveries_pending(count: u64) {
+    recorder();
+    #[expect(clippy::cast_precision_loss, reason = "no outbox holds 2^52 deliveries")]
+    let count = count as f64;
+    gauge!(DELIVERIES_PENDING).set(count);
 }
 
 /// adsum started.
@@ -159,6 +187,8 @@ mod tests {
         event(EventKind::Settled);
         history_commit(Duration::from_millis(3));
         channels(Channels { watched: 2, open_gaps: 1, oldest: Duration::from_millis(2500) });
+        deliveries(&NotifierName::new("test").unwrap(), RETRIED, 2);
+        deliveries_pending(3);
         alerts("test_state", "info", Some(3));
         alerts("test_state", "warning", None);
         started(Time::from_micros(1_500_000));
@@ -173,6 +203,7 @@ mod tests {
             "adsum_channels 2",
             "adsum_open_gaps 1",
             "adsum_observation_age_seconds 2.5",
+            "adsum_deliveries_total{notifier=\"test\",outcome=\"retried\"} 2",
             "adsum_alerts{state=\"test_state\",severity=\"info\"} 3",
             "adsum_alerts{state=\"test_state\",severity=\"warning\"} NaN",
             "process_start_time_seconds 1.5",

@@ -10,7 +10,7 @@ use adsum::history::alerts::{
     AlertEntry, AlertQuery, ChangeQuery, DeliveryKind, GATHER, Notice, Standing, Told,
 };
 
-use crate::given::{arrival, ada, fresh, lobby, time};
+use crate::given::{ada, arrival, fresh, lobby, time};
 
 #[test]
 fn smoke() {
@@ -24,13 +24,32 @@ fn smoke() {
         rule: RuleName::new("crowded").unwrap(),
         terms: "t".into(),
         severity: Severity::Critical,
-        state: AlertState::Firing(Firing { id, since, fired: time(1), told: time(1), occupancy: Some(3), gap: None, clear: None }),
+        state: AlertState::Firing(Firing {
+            id,
+            since,
+            fired: time(1),
+            told: time(1),
+            occupancy: Some(3),
+            gap: None,
+            clear: None,
+        }),
         muted: None,
         tell_end: vec![hook.clone()],
     };
-    let transition = Transition { alert: id, at: time(9), change: Change::Firing, since, condition: Condition::OccupancyAbove { bound: 2, clear_below: 3 }, occupancy: Some(3), gap: None };
+    let transition = Transition {
+        alert: id,
+        at: time(9),
+        change: Change::Firing,
+        since,
+        condition: Condition::OccupancyAbove { bound: 2, clear_below: 3 },
+        occupancy: Some(3),
+        gap: None,
+    };
     entry.at = time(10);
-    entry.alerts = vec![AlertEntry { standing: standing.clone(), notices: vec![Notice { transition, notify: vec![hook.clone()], muted: None }] }];
+    entry.alerts = vec![AlertEntry {
+        standing: standing.clone(),
+        notices: vec![Notice { transition, notify: vec![hook.clone()], muted: None }],
+    }];
     history.commit(&[entry]).unwrap();
     assert_eq!(history.standings(&lobby()).unwrap(), [standing]);
     assert_eq!(history.alert_changes(&ChangeQuery { limit: 9, ..ChangeQuery::default() }).unwrap().len(), 1);

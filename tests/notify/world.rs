@@ -64,7 +64,7 @@ pub(crate) fn resolved() -> Message {
 }
 
 pub(crate) fn blind() -> Message {
-    let gap = Blind { reason: "timeout".to_owned(), since: time("2026-11-24T14:05:00Z") };
+    let gap = Blind { reason: "timeout".to_owned(), since: Some(time("2026-11-24T14:05:00Z")) };
     message(Body::Firing(alerts(vec![Alert { gap: Some(gap), ..alert("lobby") }])))
 }
 
@@ -82,7 +82,13 @@ pub(crate) fn joined(channel: &str, user: &str) -> Message {
 }
 
 pub(crate) fn http(url: &str) -> HttpSettings {
-    HttpSettings { url: url.into(), allow_private: true, timeout: Duration::from_secs(10), ca: None }
+    HttpSettings {
+        url: url.into(),
+        allow_private: true,
+        timeout: Duration::from_secs(10),
+        ca: None,
+        headers: Vec::new(),
+    }
 }
 
 pub(crate) fn webhook(settings: &HttpSettings) -> Webhook {

@@ -1,4 +1,4 @@
-//! Simulated people: they come, stay, change their state, move on, flap, or vanish without a word.
+//! Simulated people: they come, stay, change their state, move on, flap, or vanish without a word. Some come to a party.
 
 use std::time::Duration;
 
@@ -8,8 +8,29 @@ use tracing::debug;
 
 use crate::pubnub::{Client, ClientConfig, Error};
 
-/// How many there are.
-pub(super) const PEOPLE: usize = 300;
+/// How many live there.
+const RESIDENTS: usize = 300;
+
+/// How many come to parties besides.
+const GUESTS: usize = 24;
+
+/// How many there are in all.
+pub(super) const PEOPLE: usize = RESIDENTS + GUESTS;
+
+/// Where the parties are. Some eight are there otherwise, hardly ever more than [`QUIET`].
+pub(super) const PARTY: &str = "vip";
+
+/// With more than so many there is a party.
+pub(super) const QUIET: u32 = 20;
+
+/// The first party begins so long after the start: everybody else has begun to come by then.
+const PARTY_AFTER: Duration = Duration::from_secs(5);
+
+/// From the beginning of one party to that of the next.
+const PARTY_EVERY: Duration = Duration::from_secs(40);
+
+/// How long a guest stays at one.
+const PARTY_STAY: Duration = Duration::from_secs(20);
 
 /// Where they go.
 pub(super) const CHANNELS: [&str; 12] = [
@@ -88,8 +109,11 @@ impl Crowd {
         let config = ClientConfig::new(subscribe_key, "crowd");
         let client = Client::new(ClientConfig { origin: origin.to_owned(), ..config })?;
         let mut people = JoinSet::new();
-        for number in 0..PEOPLE {
+        for number in 0..RESIDENTS {
             people.spawn_local(Person::new(number, client.clone()).live());
+        }
+        for number in 0..GUESTS {
+            people.spawn_local(Person::guest(number, client.clone()).party());
         }
         Ok(Self { _people: people })
     }
@@ -98,7 +122,7 @@ impl Crowd {
 struct Person {
     id: String,
     manner: Manner,
-    home: usize,
+    channel: &'static str,
     client: Client,
 }
 
@@ -107,26 +131,46 @@ impl Person {
         let name = NAMES.get(number % NAMES.len()).copied().unwrap_or("somebody");
         // The first channels are the popular ones.
         let home = fastrand::usize(0..CHANNELS.len()).min(fastrand::usize(0..CHANNELS.len()));
-        Self { id: format!("{name}.{:02}", number / NAMES.len()), manner: Manner::of(number), home, client }
+        let id = format!("{name}.{:02}", number / NAMES.len());
+        Self { id, manner: Manner::of(number), channel: channel(home), client }
+    }
+
+    fn guest(number: usize, client: Client) -> Self {
+        Self { id: format!("guest.{number:02}"), manner: Manner::Regular, channel: PARTY, client }
+    }
+
+    /// Comes to every party, with all other guests.
+    async fn party(self) {
+        pause(PARTY_AFTER).await;
+        let mut parties = tokio::time::interval(PARTY_EVERY);
+        loop {
+            parties.tick().await;
+            pause(between(0.0, 1.0)).await;
+            self.try_to_stay(PARTY_STAY).await;
+        }
     }
 
     async fn live(mut self) {
         let ((stay_least, stay_most), (away_least, away_most)) = self.manner.seconds();
         pause(between(0.0, away_most)).await;
         loop {
-            if let Err(error) = self.stay(between(stay_least, stay_most)).await {
-                debug!(user = self.id, %error, "somebody in the crowd could not go on");
-            }
+            self.try_to_stay(between(stay_least, stay_most)).await;
             pause(between(away_least, away_most)).await;
             if matches!(self.manner, Manner::Wanderer) {
-                self.home = fastrand::usize(0..CHANNELS.len());
+                self.channel = channel(fastrand::usize(0..CHANNELS.len()));
             }
+        }
+    }
+
+    async fn try_to_stay(&self, span: Duration) {
+        if let Err(error) = self.stay(span).await {
+            debug!(user = self.id, %error, "somebody in the crowd could not go on");
         }
     }
 
     /// One stay, from the first heartbeat to the leave.
     async fn stay(&self, mut left: Duration) -> Result<(), Error> {
-        let channel = CHANNELS.get(self.home).copied().unwrap_or("lobby");
+        let channel = self.channel;
         let mut mood = state();
         self.heartbeat(channel, &mood).await?;
         while left > HEARTBEAT_EVERY {
@@ -156,6 +200,10 @@ impl Person {
         let heartbeat = self.client.heartbeat().channels([channel]).user_id(&self.id).heartbeat(TIMEOUT);
         heartbeat.state(channel, mood.clone()).execute().await
     }
+}
+
+fn channel(number: usize) -> &'static str {
+    CHANNELS.get(number).copied().unwrap_or("lobby")
 }
 
 fn state() -> Value {

@@ -5,6 +5,7 @@ mod crowd;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tempfile::TempDir;
@@ -14,6 +15,8 @@ use super::daemon::Daemon;
 use super::until::Signals;
 use crate::actors::handle::Adsum;
 use crate::config::{Config, Override, Sources};
+use crate::domain::alert::{Condition, OnGap, Rule, RuleName, Severity};
+use crate::domain::watch::Target;
 use crate::origin::{Origin, OriginHandle, OriginSettings};
 use crowd::Crowd;
 
@@ -25,6 +28,9 @@ const CACHE: &str = "1s";
 
 /// How often the demo observes.
 const INTERVAL: &str = "2s";
+
+/// The name of the demo's rule.
+const RULE: &str = "crowded";
 
 /// What the demo is told.
 #[derive(Debug, Clone, Default)]
@@ -95,6 +101,11 @@ impl Demo {
         (crowd::PEOPLE, crowd::CHANNELS.len())
     }
 
+    /// The rule that fires and is over again and again: its name, its channel, and with more than how many it fires.
+    pub fn rule(&self) -> (&'static str, &'static str, u32) {
+        (RULE, crowd::PARTY, crowd::QUIET)
+    }
+
     /// Waits until a part cannot go on, which need never be.
     ///
     /// # Errors
@@ -134,7 +145,7 @@ fn data_folder(asked: Option<PathBuf>) -> anyhow::Result<(PathBuf, Option<TempDi
 fn bind_origin(asked: Option<SocketAddr>, default: SocketAddr) -> anyhow::Result<Origin> {
     let settings = |listen| OriginSettings {
         listen,
-        here_now_cache: std::time::Duration::from_secs(1),
+        here_now_cache: Duration::from_secs(1),
         ..OriginSettings::default()
     };
     let listen = asked.unwrap_or_else(|| free(default));
@@ -165,5 +176,23 @@ fn config(data: &Path, origin: SocketAddr, listen: SocketAddr) -> anyhow::Result
         text("server.listen", &listen.to_string()),
         Override::list("the demo", "watch.channels", &channels),
     ];
-    Ok(Config::load(&Sources { flags, ..Sources::default() })?)
+    let mut config = Config::load(&Sources { flags, ..Sources::default() })?;
+    config.alerting.rules.push(rule()?);
+    Ok(config)
+}
+
+/// Nobody is told: it is seen in the log and the API.
+fn rule() -> anyhow::Result<Rule> {
+    Ok(Rule {
+        name: RuleName::new(RULE)?,
+        channels: vec![Target::new(crowd::PARTY)?],
+        condition: Condition::OccupancyAbove { bound: crowd::QUIET, clear_below: crowd::QUIET - 2 },
+        hold_for: Duration::from_secs(4),
+        keep_firing_for: Duration::ZERO,
+        on_gap: OnGap::default(),
+        severity: Severity::default(),
+        notify: Vec::new(),
+        repeat_every: None,
+        send_resolved: true,
+    })
 }

@@ -57,7 +57,8 @@ pub enum Encryption {
 impl Encryption {
     const ALL: [Self; 3] = [Self::StartTls, Self::Tls, Self::None];
 
-    fn as_str(self) -> &'static str {
+    /// As written in the configuration.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::StartTls => "starttls",
             Self::Tls => "tls",

@@ -75,6 +75,12 @@ impl Webhook {
 }
 
 impl Http {
+    /// Scheme, host and port, which are no secret.
+    pub fn server(&self) -> String {
+        let url = reqwest::Url::parse(self.url.value().expose_secret());
+        url.map(|url| url.origin().ascii_serialization()).unwrap_or_default()
+    }
+
     pub(super) fn read_again(&self) -> Result<Self, SecretError> {
         let url = self.url.read_again()?;
         match url.file() {

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::names::{NotifierName, RuleName};
 
-/// How many alerts one message lists; the rest is counted.
+/// How many alerts one message lists; the rest is counted. Keeps the body of a webhook within some 20 kB where names are of
+/// ordinary length, as Standard Webhooks advises.
 pub const LISTED: usize = 20;
 
 /// What goes into one message: alerts of one rule, to one notifier.

@@ -33,6 +33,7 @@
 //!   ([`Input::of_new_rule`]). Other edits (severity, notify, `repeat_every`,
 //!   `send_resolved`) change nothing but what is told from then on.
 
+pub mod backtest;
 mod group;
 mod input;
 mod names;

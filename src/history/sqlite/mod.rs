@@ -11,6 +11,7 @@ mod mark;
 mod names;
 mod open;
 mod place;
+mod read_only;
 mod spans;
 mod visits;
 mod write;
@@ -33,6 +34,8 @@ use crate::domain::time::Time;
 use crate::domain::visit::Visit;
 use names::Users;
 use place::Place;
+
+pub use read_only::{ReadOnly, View};
 
 /// How many questions are answered at once; more wait for their turn.
 const READERS: usize = 4;

@@ -1,5 +1,6 @@
 //! Opening the file: folders, pragmas, migrations, and the refusal of what is no history or a newer one.
 
+use std::cmp::Ordering;
 use std::error::Error as _;
 use std::path::Path;
 use std::time::Duration;
@@ -55,6 +56,19 @@ pub(super) fn reader(path: &Path) -> Result<Connection> {
     connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 
+/// A connection that only reads, to a file that [`writer`] may never have opened here: it must be adsum's, and of the schema
+/// that is known.
+pub(super) fn existing(path: &Path) -> Result<Connection> {
+    let connection = reader(path)?;
+    refuse_foreign(&connection)?;
+    let (found, known) = (version(&connection)?.unwrap_or(0), known_version());
+    match found.cmp(&known) {
+        Ordering::Less => Err(HistoryError::TooOld { found, known }),
+        Ordering::Equal => Ok(connection),
+        Ordering::Greater => Err(HistoryError::TooNew { found, known }),
+    }
+}
+
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
     // An absolute path is never taken for a "file:" URI nor for ":memory:".
     let path = std::path::absolute(path).map_err(|error| HistoryError::Unavailable(error.to_string()))?;
@@ -94,15 +108,20 @@ fn version(connection: &Connection) -> Result<Option<i64>> {
     Ok(Some(connection.query_row(newest, [], |row| row.get(0))?))
 }
 
-fn migrate(connection: &mut Connection) -> Result<()> {
+/// The newest schema known here.
+fn known_version() -> i64 {
     let runner = embedded::migrations::runner();
-    let known = runner.get_migrations().iter().map(|m| i64::from(m.version())).max().unwrap_or(0);
+    runner.get_migrations().iter().map(|m| i64::from(m.version())).max().unwrap_or(0)
+}
+
+fn migrate(connection: &mut Connection) -> Result<()> {
+    let known = known_version();
     let found = version(connection)?.unwrap_or(0);
     if found > known {
         return Err(HistoryError::TooNew { found, known });
     }
     if found < known {
-        runner.run(connection).map_err(|error| not_migrated(&error))?;
+        embedded::migrations::runner().run(connection).map_err(|error| not_migrated(&error))?;
     }
     Ok(())
 }

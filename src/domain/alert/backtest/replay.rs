@@ -1,0 +1,402 @@
+//! Goes through a channel's record in order of time.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::ledger::Ledger;
+use super::outcome::{Coverage, Doubt, Outcome};
+use super::sights::{Opens, Says, Stretch, Users, whole};
+use super::worlds::{Course, Heard, Worlds};
+use super::{PROMPT, Question};
+use crate::domain::alert::{Input, Listing};
+use crate::domain::answer::Observed;
+use crate::domain::gap::{Gap, GapReason};
+use crate::domain::occupancy::Run;
+use crate::domain::time::{Moment, Time, Window};
+use crate::domain::visit::Visit;
+
+/// After all that is recorded.
+const END: Time = Time::from_micros(i64::MAX);
+
+/// So many times within a run of cut lists what is due is looked at: by then all has come about that may.
+const LOOKS: usize = 8;
+
+/// What the history keeps of a channel, from [`Question::begins`] to the end of the span.
+pub struct Facts<R, G, V> {
+    /// Up to when and since when it is observed.
+    pub observed: Observed,
+    /// What ended before is forgotten.
+    pub kept_since: Option<Time>,
+    /// Its runs, in order of time.
+    pub runs: R,
+    /// Its gaps, partial ones too, in order of `from`.
+    pub gaps: G,
+    /// The visits of the rule's user, in order of time; none for a rule that is not about one.
+    pub visits: V,
+}
+
+/// What the rule would have done in a channel. `hear` hears of every transition as the record shows it, also of those before
+/// the span; the outcome is about the span.
+///
+/// # Errors
+/// The first of the facts.
+pub fn backtest<R, G, V, E>(
+    question: &Question<'_>,
+    facts: Facts<R, G, V>,
+    hear: &mut dyn FnMut(&Heard),
+) -> Result<Outcome, E>
+where
+    R: Iterator<Item = Result<Run, E>>,
+    G: Iterator<Item = Result<Gap, E>>,
+    V: Iterator<Item = Result<Visit, E>>,
+{
+    let Facts { observed, kept_since, runs, gaps, visits } = facts;
+    let mut replay = Replay::begin(question, &observed, kept_since, hear);
+    let mut spans = Spans { gaps: gaps.fuse(), visits: visits.fuse(), next_gap: None, next_visit: None };
+    for run in runs {
+        let Some(run) = kept(run?, kept_since) else { continue };
+        if run.first.latest >= question.to {
+            break;
+        }
+        spans.read(run.last.latest, &mut replay)?;
+        replay.gaps_until(run.first.latest);
+        replay.run(&run);
+    }
+    spans.read(question.to, &mut replay)?;
+    replay.gaps_until(END);
+    Ok(replay.end())
+}
+
+/// Without what is older than is kept.
+fn kept(run: Run, kept_since: Option<Time>) -> Option<Run> {
+    let Some(kept) = kept_since else { return Some(run) };
+    let first = Moment { earliest: run.first.earliest.max(kept), latest: run.first.latest.max(kept) };
+    (run.last.latest >= kept).then_some(Run { first, ..run })
+}
+
+/// Gaps and visits, read on as far as runs need them.
+struct Spans<G, V> {
+    gaps: G,
+    visits: V,
+    next_gap: Option<Gap>,
+    next_visit: Option<Visit>,
+}
+
+impl<G, V, E> Spans<G, V>
+where
+    G: Iterator<Item = Result<Gap, E>>,
+    V: Iterator<Item = Result<Visit, E>>,
+{
+    /// Gives what begins by `until`.
+    fn read(&mut self, until: Time, replay: &mut Replay<'_>) -> Result<(), E> {
+        loop {
+            let next = self.next_gap.take().map(Ok).or_else(|| self.gaps.next()).transpose()?;
+            match next {
+                Some(gap) if gap.from <= until => replay.take_gap(gap),
+                later => break self.next_gap = later,
+            }
+        }
+        loop {
+            let next = self.next_visit.take().map(Ok).or_else(|| self.visits.next()).transpose()?;
+            match next {
+                Some(visit) if visit.joined.not_after <= until => replay.users.visit(visit),
+                later => break self.next_visit = later,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What becomes at a time of what was due just before and may not have been looked at yet.
+#[derive(Clone, Copy)]
+enum Then {
+    /// It is looked at later.
+    GoesOn,
+    /// What is seen then may end it.
+    MayEnd,
+    /// It happens then.
+    Fires,
+    /// Adsum was down, or may have been, and looks again.
+    IsUpAgain,
+}
+
+struct Replay<'a> {
+    question: Question<'a>,
+    worlds: Worlds<'a>,
+    ledger: Ledger<'a>,
+    users: Users,
+    /// Full gaps that are not gone through yet.
+    waiting: VecDeque<Gap>,
+    began: Time,
+    last: Option<Run>,
+    last_gap: Option<Gap>,
+    seen: Seen,
+}
+
+/// How much of the span was observed, as the gaps come.
+struct Seen {
+    span: (Time, Time),
+    reached: Time,
+    unseen: Duration,
+    asked: Duration,
+}
+
+impl<'a> Replay<'a> {
+    fn begin(
+        question: &Question<'a>,
+        observed: &Observed,
+        kept_since: Option<Time>,
+        hear: &'a mut dyn FnMut(&Heard),
+    ) -> Self {
+        Self {
+            question: *question,
+            worlds: Worlds::begin(question.rule, (question.from, question.to), hear),
+            ledger: Ledger::new(question),
+            users: Users::default(),
+            waiting: VecDeque::new(),
+            began: observed.began,
+            last: None,
+            last_gap: None,
+            seen: Seen::begin(question, observed, kept_since),
+        }
+    }
+
+    fn take_gap(&mut self, gap: Gap) {
+        let about_users = self.question.rule.condition.user().is_some();
+        if about_users || !gap.users_only {
+            self.seen.gap(&gap);
+        }
+        if gap.users_only {
+            self.users.partial(gap);
+        } else {
+            self.waiting.push_back(gap);
+        }
+    }
+
+    /// Goes through the full gaps that ended by `time`, or all of them.
+    fn gaps_until(&mut self, time: Time) {
+        while let Some(gap) = self.waiting.pop_front_if(|gap| gap.to.unwrap_or(END) <= time) {
+            self.gap(gap);
+            self.last_gap = Some(gap);
+        }
+    }
+
+    /// Something happened, in one of these ways, by `by`.
+    fn take(&mut self, courses: &[Course], by: Time, doubt: Doubt) {
+        let heard = self.worlds.take(courses, by, doubt);
+        self.note(&heard);
+    }
+
+    fn note(&mut self, heard: &[Heard]) {
+        let gap_end = self.last_gap.and_then(|gap| gap.to);
+        self.ledger.heard(&self.worlds, heard, gap_end);
+    }
+
+    /// It is `until`: what was due by the clock has happened, each at its time.
+    fn advance(&mut self, until: Time, then: Then) {
+        let mut after = None;
+        while let Some(due) = self.worlds.next_clock(after).filter(|due| *due <= until) {
+            let looked = due.plus(PROMPT);
+            let (by, sure) = match then {
+                Then::GoesOn if looked > until => break,
+                Then::GoesOn => (looked, true),
+                Then::MayEnd => (looked.min(until), looked <= until),
+                Then::Fires => (looked.min(until), true),
+                Then::IsUpAgain => (until.plus(PROMPT), true),
+            };
+            let heard = self.worlds.tick(due, by, sure);
+            self.note(&heard);
+            after = Some(due).filter(|_| !sure);
+        }
+    }
+}
+
+/// Full gaps.
+impl Replay<'_> {
+    fn gap(&mut self, gap: Gap) {
+        let end = gap.to.unwrap_or(self.question.to).min(self.question.to);
+        let told = self.noticed(&gap, end);
+        let down = matches!(gap.reason, GapReason::Stopped | GapReason::Crashed);
+        let begins = told.not_before.unwrap_or(end).min(end);
+        let open = Gap { to: None, ..gap };
+        if gap.reason != GapReason::Crashed {
+            if begins >= self.question.to {
+                return;
+            }
+            self.advance(begins, Then::MayEnd);
+            let at = |at| Input::Gap { gap: open, at };
+            let courses = [vec![at(begins)], vec![Input::Time(told.not_after), at(told.not_after)]];
+            self.take(&courses, told.not_after, Doubt::Order);
+        }
+        let blind = self.last.map_or(gap.from, |run| run.last.latest).max(gap.from).min(end);
+        let downs =
+            if down { vec![(blind, end)] } else { self.question.downtime.within(begins.max(blind), end) };
+        for (from, to) in downs {
+            self.advance(from, Then::GoesOn);
+            let resumed = Input::Resumed { down_since: from, at: to };
+            self.take(&[Vec::new(), vec![resumed]], to, Doubt::Downtime);
+            self.ledger.down(to.since(from));
+            self.advance(to, Then::IsUpAgain);
+        }
+        let then = if down { Then::GoesOn } else { Then::Fires };
+        self.advance(end, if gap.to.is_some() { then } else { Then::GoesOn });
+        if let Some(to) = gap.to.filter(|to| *to < self.question.to) {
+            self.take(&[vec![Input::Gap { gap, at: to }]], to, Doubt::Order);
+        }
+    }
+
+    /// When it was noticed that this gap is open.
+    fn noticed(&self, gap: &Gap, end: Time) -> Window {
+        let opens_after = self.question.opens_after;
+        let last = self.last.map_or(self.began, |run| run.last.latest);
+        let follows = self.last_gap.and_then(|last| last.to) == Some(gap.from.plus(Duration::from_micros(1)));
+        let since = if follows { gap.from } else { last.max(gap.from) };
+        let due = since.plus(opens_after);
+        let (from, to) = match gap.reason {
+            GapReason::Crashed => (end, end),
+            GapReason::Unwatched if follows => (gap.from, gap.from),
+            GapReason::Stopped | GapReason::Unwatched => (since, due.plus(PROMPT)),
+            GapReason::HistoryUnavailable => (since, end),
+            GapReason::Clock => (due, end),
+            _ => (due, due.plus(PROMPT)),
+        };
+        // It was there before it should have been: how it was watched has changed.
+        let (from, to) = if from > end { (since, end) } else { (from, to.min(end)) };
+        Window { not_before: Some(from), not_after: to.max(from) }
+    }
+}
+
+/// Observations.
+impl Replay<'_> {
+    fn run(&mut self, run: &Run) {
+        let after_gap = self.last_gap.is_some_and(|gap| gap.to == Some(run.first.latest));
+        let stretches = match self.question.rule.condition.user() {
+            Some(_) => self.users.stretches(&self.question, run, after_gap),
+            None => vec![whole(run, self.last.as_ref())],
+        };
+        for stretch in stretches {
+            self.advance(stretch.first.latest, Then::MayEnd);
+            match stretch.says {
+                Says::Plain(listing) => self.plain(&stretch, listing),
+                Says::Untold(opens) => self.untold(&stretch, opens),
+                Says::Cut(opens) => self.cut(&stretch, opens),
+            }
+        }
+        self.last = Some(*run);
+    }
+
+    fn plain(&mut self, stretch: &Stretch, listing: Listing) {
+        let seen = |moment| stretch.sighting(moment, listing);
+        let first = Input::Observed { seen: seen(stretch.first), before: stretch.before, partial: None };
+        self.take(&[vec![first]], stretch.first_by, Doubt::Order);
+        let mut after = stretch.first.earliest;
+        while let Some(due) = self.worlds.next_observation(after).filter(|due| *due <= stretch.last.earliest) {
+            let moment = Moment { earliest: due, latest: due };
+            let input = Input::Observed { seen: seen(moment), before: None, partial: None };
+            self.take(&[vec![input]], due.plus(stretch.widest).min(stretch.last.latest), Doubt::Order);
+            after = due;
+        }
+    }
+
+    fn untold(&mut self, stretch: &Stretch, opens: Opens) {
+        let (first, first_by) = (stretch.first.latest, stretch.first_by);
+        let courses = |time| courses(stretch, time, opens, &[Listing::Unknown]);
+        self.take(&courses(first), first_by, Doubt::Order);
+        if let Opens(Some((from, by, _))) = opens
+            && from > first
+            && from <= stretch.last.latest
+        {
+            self.advance(from, Then::MayEnd);
+            let (sooner, later) = (courses(from), courses(by));
+            let open = |courses: Vec<Course>| courses.into_iter().next_back();
+            let courses: Vec<Course> = open(sooner).into_iter().chain(open(later)).collect();
+            self.take(&courses, by, Doubt::Order);
+        }
+    }
+
+    /// Each of these lists may have had the user or not. That is tried where something may come of it.
+    fn cut(&mut self, stretch: &Stretch, opens: Opens) {
+        let courses = |time| courses(stretch, time, opens, &[Listing::Listed, Listing::Unknown]);
+        self.take(&courses(stretch.first.latest), stretch.first_by, Doubt::CutLists);
+        let mut after = stretch.first.latest;
+        for _ in 0..LOOKS {
+            let ends = match opens {
+                Opens(Some((from, by, _))) => vec![from, by],
+                Opens(None) => Vec::new(),
+            };
+            let due = self.worlds.next_observation(after).filter(|due| *due <= stretch.last.earliest);
+            let clock = self.worlds.next_clock(Some(after));
+            let next = ends.into_iter().chain(due).chain(clock).filter(|time| *time > after).min();
+            let Some(next) = next.filter(|time| *time < stretch.last.latest) else { break };
+            self.advance(next, Then::MayEnd);
+            let mut courses = courses(next);
+            courses.push(Vec::new());
+            self.take(&courses, next.plus(stretch.widest).min(stretch.last.latest), Doubt::CutLists);
+            after = next;
+        }
+        self.advance(stretch.last.latest, Then::MayEnd);
+        self.take(&courses(stretch.last.latest), stretch.last.latest, Doubt::CutLists);
+        self.worlds.lose_count();
+    }
+
+    fn end(mut self) -> Outcome {
+        let last = self.last.map(|run| run.last.latest);
+        let gap = self.last_gap.map(|gap| gap.to.unwrap_or(self.question.to));
+        let until = last.max(gap).map(|until| until.min(self.question.to));
+        if let Some(until) = until {
+            self.advance(until, Then::GoesOn);
+        }
+        let mut outcome = self.ledger.end(&self.worlds, until);
+        outcome.coverage = self.seen.coverage();
+        outcome
+    }
+}
+
+/// What may be seen at `time`: one of these of the user, and the partial gap as it may be by then.
+fn courses(stretch: &Stretch, time: Time, opens: Opens, listings: &[Listing]) -> Vec<Course> {
+    let partials = match opens {
+        Opens(Some((_, by, gap))) if time >= by => vec![Some(gap)],
+        Opens(Some((from, _, gap))) if time >= from => vec![None, Some(gap)],
+        Opens(_) => vec![None],
+    };
+    let moment = if time == stretch.first.latest { stretch.first } else { Moment { earliest: time, latest: time } };
+    let before = stretch.before.filter(|_| time == stretch.first.latest);
+    let mut courses = Vec::new();
+    for user in listings {
+        // To who is listed a partial gap is nothing.
+        let partials = if *user == Listing::Unknown { partials.as_slice() } else { &[None] };
+        for partial in partials {
+            let partial = partial.map(|gap| Gap { to: None, ..gap });
+            let seen = stretch.sighting(moment, *user);
+            courses.push(vec![Input::Observed { seen, before, partial }]);
+        }
+    }
+    courses
+}
+
+impl Seen {
+    fn begin(question: &Question<'_>, observed: &Observed, kept_since: Option<Time>) -> Self {
+        let about_users = question.rule.condition.user().is_some();
+        let (since, last) = match about_users {
+            true => (observed.complete_since, observed.last_complete),
+            false => (observed.since, observed.last),
+        };
+        let since = since.map_or(question.to, |since| kept_since.map_or(since, |kept| since.max(kept)));
+        let start = since.max(question.from);
+        let end = last.map_or(start, |last| last.earliest).min(question.to).max(start);
+        let asked = question.to.since(question.from);
+        Self { span: (start, end), reached: start, unseen: Duration::ZERO, asked }
+    }
+
+    fn gap(&mut self, gap: &Gap) {
+        let from = gap.from.max(self.reached);
+        let to = gap.to.unwrap_or(self.span.1).min(self.span.1);
+        self.unseen += to.since(from);
+        self.reached = self.reached.max(to);
+    }
+
+    fn coverage(&self) -> Coverage {
+        let observed = self.span.1.since(self.span.0).saturating_sub(self.unseen);
+        Coverage { observed, asked: self.asked }
+    }
+}
