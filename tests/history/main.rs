@@ -7,6 +7,7 @@
     reason = "a test fails by panicking; clippy spares test functions, not their helpers"
 )]
 
+mod alerting;
 mod alerts;
 mod commits;
 mod discoveries;
@@ -15,6 +16,7 @@ mod given;
 mod lists;
 mod marks;
 mod migrations;
+mod outbox_model;
 mod record;
 mod sqlite;
 mod world;

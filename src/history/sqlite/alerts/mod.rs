@@ -3,6 +3,7 @@
 mod changes;
 mod codes;
 mod deliveries;
+mod expire;
 mod outbox;
 mod silences;
 mod standings;
@@ -21,6 +22,7 @@ use crate::history::alerts::{
     DeliveryQuery, KeptSilence, MAX_SILENCES, Outcome, Outgoing, SilenceId, Standing, StandingAlert,
 };
 use crate::history::{Entry, Result};
+pub(super) use expire::expire;
 use outbox::{Limits, Outbox};
 
 /// Writes the alerts' part of an entry, and of its events what is to be told. `events` are the entry's, as recorded.
