@@ -180,6 +180,7 @@ async fn the_history_is_narrowed_by_alert_rule_channel_and_time_and_comes_in_pag
 #[actix_web::test]
 async fn a_name_that_is_not_known_is_not_answered_with_nothing() {
     let server = Server::start_alerting().await;
+    server.observed("lobby").await;
     for path in ["/v1/alerts", "/v1/alerts/history"] {
         let unknown = problem(server.get(&format!("{path}?rule=crowdy")).await, 404, "unknown_rule").await;
         assert_eq!(unknown["detail"], "rule crowdy is not known; the configuration has crowded, blind");
