@@ -5,6 +5,7 @@
 //! what [`crate::domain`] worked out and give it back.
 
 pub mod alerts;
+pub mod backtest;
 pub mod sqlite;
 
 use std::time::Duration;
