@@ -17,6 +17,8 @@ struct Desk {
     rests: Option<Time>,
     /// It wants no more, and said so.
     disabled: Option<String>,
+    /// It does not take what it is sent.
+    fails: bool,
 }
 
 /// All receivers'.
