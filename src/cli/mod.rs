@@ -2,6 +2,7 @@
 #![allow(clippy::doc_markdown, reason = "the doc comments of flags are the help a terminal shows")]
 
 mod alerts;
+mod backtest;
 mod channels;
 mod check;
 mod completions;
