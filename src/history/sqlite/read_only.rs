@@ -44,7 +44,8 @@ impl ReadOnly {
     /// # Errors
     /// See [`HistoryError`]; so for every method here.
     pub fn view(&mut self) -> Result<View<'_>> {
-        let tx = self.connection.transaction().map_err(|error| HistoryError::from(error).of_file(&self.path))?;
+        let tx =
+            self.connection.transaction().map_err(|error| HistoryError::from(error).of_file(&self.path))?;
         Ok(View { path: &self.path, tx })
     }
 }

@@ -29,7 +29,10 @@ impl Downtime {
 
     /// Takes what one more channel's record proves: adsum ran whenever the channel was observed. `unobserved` are the spans
     /// in which it was not, in order of time.
-    pub fn narrow<E>(&mut self, unobserved: impl IntoIterator<Item = Result<(Time, Time), E>>) -> Result<(), E> {
+    pub fn narrow<E>(
+        &mut self,
+        unobserved: impl IntoIterator<Item = Result<(Time, Time), E>>,
+    ) -> Result<(), E> {
         let mut left = Vec::new();
         let mut spans = self.spans.iter().copied().peekable();
         for unseen in unobserved {

@@ -290,7 +290,8 @@ impl Replay<'_> {
         let first = Input::Observed { seen: seen(stretch.first), before: stretch.before, partial: None };
         self.take(&[vec![first]], stretch.first_by, Doubt::Order);
         let mut after = stretch.first.earliest;
-        while let Some(due) = self.worlds.next_observation(after).filter(|due| *due <= stretch.last.earliest) {
+        while let Some(due) = self.worlds.next_observation(after).filter(|due| *due <= stretch.last.earliest)
+        {
             let moment = Moment { earliest: due, latest: due };
             let input = Input::Observed { seen: seen(moment), before: None, partial: None };
             self.take(&[vec![input]], due.plus(stretch.widest).min(stretch.last.latest), Doubt::Order);
@@ -359,7 +360,8 @@ fn courses(stretch: &Stretch, time: Time, opens: Opens, listings: &[Listing]) ->
         Opens(Some((from, _, gap))) if time >= from => vec![None, Some(gap)],
         Opens(_) => vec![None],
     };
-    let moment = if time == stretch.first.latest { stretch.first } else { Moment { earliest: time, latest: time } };
+    let moment =
+        if time == stretch.first.latest { stretch.first } else { Moment { earliest: time, latest: time } };
     let before = stretch.before.filter(|_| time == stretch.first.latest);
     let mut courses = Vec::new();
     for user in listings {

@@ -153,7 +153,8 @@ impl Users {
     /// When the partial gap opens, as far as the run goes.
     fn opens(&mut self, question: &Question<'_>, run: &Run, after_gap: bool) -> Opens {
         let (first, last) = (run.first.latest, run.last.latest);
-        let Some((gap, open)) = self.partial.as_mut().filter(|(gap, _)| gap.to.is_none_or(|to| to > first)) else {
+        let Some((gap, open)) = self.partial.as_mut().filter(|(gap, _)| gap.to.is_none_or(|to| to > first))
+        else {
             return Opens(None);
         };
         if run.grade == Grade::Complete || gap.from > last {

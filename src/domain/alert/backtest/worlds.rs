@@ -187,9 +187,7 @@ fn agree(told: Vec<Vec<Transition>>, by: Time) -> Vec<Heard> {
     let latest = |one: &Transition| by.max(one.at);
     if !certain {
         let all = told.into_iter().flatten();
-        return all
-            .map(|one| Heard { at_most_later: latest(&one), transition: one, certain })
-            .collect();
+        return all.map(|one| Heard { at_most_later: latest(&one), transition: one, certain }).collect();
     }
     let mut heard: Vec<Heard> = Vec::new();
     for told in told {
