@@ -245,6 +245,39 @@ fn a_rule_about_a_user_is_refused_where_users_are_not_looked_at() {
     assert!(finding.key == "alert[0:a].channels" && finding.allowed.contains("\"big\""), "{finding}");
 }
 
+/// Whether a rule for `room.*` about a user is refused with these rules of `[watch]`.
+#[rstest]
+#[case("[[watch.rule]]\nchannels = ['room.*']\ninclude_uuids = false", true)]
+#[case(
+    "[[watch.rule]]\nchannels = ['*']\ninclude_uuids = false\n[[watch.rule]]\nchannels = ['room.1']",
+    true
+)]
+#[case(
+    "[[watch.rule]]\nchannels = ['lobby']\n[[watch.rule]]\nchannels = ['room.*']\ninclude_uuids = false",
+    true
+)]
+#[case("include_uuids = false", true)]
+#[case("include_uuids = false\n[[watch.rule]]\nchannels = ['room.1']\ninclude_uuids = true", false)]
+#[case(
+    "[[watch.rule]]\nchannels = ['room.1']\n[[watch.rule]]\nchannels = ['room.*']\ninclude_uuids = false",
+    false
+)]
+#[case("[[watch.rule]]\nchannels = ['room.big.*']\ninclude_uuids = false", false)]
+fn a_pattern_is_refused_where_users_are_looked_at_in_no_channel_it_may_match(
+    #[case] watch: &str,
+    #[case] refused: bool,
+) {
+    let given = Given::file(&format!(
+        "[watch]\nchannels = ['room.*', 'lobby']\n{watch}\n\
+         [[alert]]\nname = 'a'\nchannels = ['room.*']\nuser_absent = 'ada'\n"
+    ));
+    if refused {
+        assert!(given.finding().allowed.contains("\"room.*\" no user ids"), "{}", given.finding());
+    } else {
+        given.load();
+    }
+}
+
 #[test]
 fn too_many_rules_are_refused() {
     let rules: Vec<String> = (0..501)
