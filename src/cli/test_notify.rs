@@ -117,8 +117,7 @@ fn message(what: &str, alert_id: &str, base: &str, now: Time) -> Message {
         because: None,
         link: Some(format!("{base}/healthz")),
     };
-    let alerts =
-        Alerts { rule: "adsum-test".to_owned(), severity: "info".to_owned(), alerts: vec![alert], more: 0 };
+    let alerts = Alerts { rule: "adsum-test".to_owned(), severity: "info".to_owned(), alerts: vec![alert] };
     let body = if over { Body::Resolved(alerts) } else { Body::Firing(alerts) };
     Message { delivery: format!("test-{}", uuid::Uuid::new_v4()), at: now, body }
 }

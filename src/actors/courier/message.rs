@@ -17,7 +17,7 @@ pub fn message(outgoing: &Outgoing, base: Option<&str>) -> Option<Message> {
     let body = match &outgoing.told {
         Told::Event(event) => Body::Event(event_of(event.as_ref()?, base)),
         Told::Alerts(changes) => {
-            let alerts = alerts(changes, delivery.count, base)?;
+            let alerts = alerts(changes, base)?;
             match delivery.kind {
                 DeliveryKind::Resolved => Body::Resolved(alerts),
                 DeliveryKind::Repeated => Body::Repeated(alerts),
@@ -29,14 +29,12 @@ pub fn message(outgoing: &Outgoing, base: Option<&str>) -> Option<Message> {
 }
 
 /// The severity is that of the newest: a rule may have been edited between.
-fn alerts(changes: &[AlertChange], count: u64, base: Option<&str>) -> Option<Alerts> {
+fn alerts(changes: &[AlertChange], base: Option<&str>) -> Option<Alerts> {
     let newest = changes.last()?;
-    let listed = u64::try_from(changes.len()).unwrap_or(u64::MAX);
     Some(Alerts {
         rule: newest.rule.to_string(),
         severity: newest.severity.as_str().to_owned(),
         alerts: changes.iter().map(|change| alert(change, base)).collect(),
-        more: u32::try_from(count.saturating_sub(listed)).unwrap_or(u32::MAX),
     })
 }
 
@@ -186,13 +184,13 @@ mod tests {
     }
 
     #[test]
-    fn a_delivery_of_alerts_says_all_that_is_known_and_counts_the_rest() {
+    fn a_delivery_of_alerts_says_all_that_is_known() {
         let changes = vec![change(Change::Firing, crowded(), None); 2];
-        let message = message(&outgoing(DeliveryKind::Firing, 5, Told::Alerts(changes)), BASE).unwrap();
+        let message = message(&outgoing(DeliveryKind::Firing, 2, Told::Alerts(changes)), BASE).unwrap();
         assert_eq!((message.delivery.as_str(), message.at), ("d-3", AT));
         let Body::Firing(alerts) = &message.body else { panic!("{message:?}") };
         assert_eq!((alerts.rule.as_str(), alerts.severity.as_str()), ("crowded", "critical"));
-        assert_eq!((alerts.alerts.len(), alerts.more), (2, 3));
+        assert_eq!(alerts.alerts.len(), 2);
         let expected = Alert {
             alert_id: "00000000-0000-0000-0000-000000000007".to_owned(),
             channel: "lobby".to_owned(),

@@ -3,7 +3,7 @@
 use rusqlite::{Row, Transaction, params};
 
 use super::{changes, codes, outbox};
-use crate::domain::alert::{LISTED, NotifierName};
+use crate::domain::alert::NotifierName;
 use crate::domain::event::EventId;
 use crate::domain::time::Time;
 use crate::history::alerts::{
@@ -72,14 +72,14 @@ fn with_words(tx: &Transaction<'_>, number: i64) -> Result<Option<Outgoing>> {
     Ok(Some(Outgoing { delivery, told }))
 }
 
-/// The first transitions that a delivery tells of.
+/// The transitions that a delivery tells of.
 fn told(tx: &Transaction<'_>, number: i64) -> Result<Vec<AlertChange>> {
     let mut list = tx.prepare_cached(&format!(
         "SELECT {} FROM notifications t JOIN alert_changes a ON a.id = t.change_id JOIN channels c ON c.id = a.channel_id \
-         WHERE t.delivery = ?1 ORDER BY t.change_id LIMIT ?2",
+         WHERE t.delivery = ?1 ORDER BY t.change_id",
         changes::COLUMNS
     ))?;
-    let mut rows = list.query(params![number, limit_code(LISTED)])?;
+    let mut rows = list.query([number])?;
     let mut told = Vec::new();
     while let Some(row) = rows.next()? {
         told.push(changes::change(row)?);
