@@ -61,7 +61,11 @@ pub(crate) fn alerting() -> Alerting {
         at_once: 1,
         events: Vec::new(),
     };
-    Alerting { rules: vec![Arc::new(crowded()), Arc::new(blind())], receivers: vec![ops], ..Alerting::default() }
+    Alerting {
+        rules: vec![Arc::new(crowded()), Arc::new(blind())],
+        receivers: vec![ops],
+        ..Alerting::default()
+    }
 }
 
 struct Silent;
