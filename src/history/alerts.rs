@@ -23,7 +23,8 @@ pub const GATHER: Duration = Duration::from_secs(1);
 /// The most alerts of one delivery; a message lists a few of them and counts the rest.
 pub const MAX_TOLD_TOGETHER: usize = 10_000;
 
-/// The most deliveries to one notifier that wait. What comes beyond is recorded as failed at once.
+/// The most deliveries to one notifier that wait. What comes beyond is recorded as failed at once: as one delivery for
+/// all of the same rule and kind that come within [`GATHER`]. What is sent again on request may wait beyond that.
 pub const MAX_WAITING: usize = 100_000;
 
 /// The most silences that are kept: those that mute, will mute, or are over and not expired yet.
@@ -343,19 +344,21 @@ pub trait AlertHistory: Send + Sync + 'static {
 
     /// What of the notifier's deliveries may be tried at `now`, at most `limit`: pending ones that are due, in order of
     /// their numbers, as far as no earlier one to the same notifier that is pending is about the same rule and channel,
-    /// or, for presence events, the same channel. Nothing joins them from now on.
+    /// or, for presence events, the same channel. Nothing joins them from now on. What is under way is given again.
     ///
     /// # Errors
     /// See [`super::HistoryError`].
     fn due(&self, notifier: &NotifierName, now: Time, limit: usize) -> Result<Vec<Outgoing>>;
 
-    /// The notifiers that pending deliveries are for, with how many and when the next is due; in order of name.
+    /// The notifiers that pending deliveries are for, with how many, and when the next of those is due that wait for no
+    /// earlier one (see [`AlertHistory::due`]); in order of name.
     ///
     /// # Errors
     /// See [`super::HistoryError`].
     fn waiting(&self) -> Result<Vec<(NotifierName, u64, Time)>>;
 
-    /// Notes a try of a pending delivery and what follows; `attempt.number` 0 does not count as one.
+    /// Notes a try of a pending delivery and what follows; `attempt.number` 0 does not count as one. If it was given up
+    /// while it was under way, nothing follows but that it was delivered if it was.
     ///
     /// # Errors
     /// See [`super::HistoryError`].

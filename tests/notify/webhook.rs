@@ -1,11 +1,13 @@
 //! The body of a webhook: CloudEvents 1.0.
 
 use adsum::domain::event::EventKind;
-use adsum::notify::{Alert, Alerts, Body, Message};
+use adsum::notify::{Alert, Alerts, Body, HttpSettings, Message, SettingsError, Texts, Webhook};
+use reqwest::header::HeaderName;
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::receiver::{Got, Receiver};
-use crate::world::{alert, alerts, blind, deliver, firing, http, joined, message, resolved, webhook};
+use crate::world::{SECRET, alert, alerts, blind, deliver, firing, http, joined, message, resolved, webhook};
 
 async fn sent(message: &Message) -> Got {
     let receiver = Receiver::answering("200 OK");
@@ -139,4 +141,39 @@ async fn an_id_that_would_forge_a_signature_or_a_header_is_not_sent() {
         assert_eq!(refused.remedy, adsum::notify::Remedy::Fail);
     }
     assert_eq!(receiver.connections(), 0);
+}
+
+/// A webhook that sends these headers as well.
+fn with_headers(url: &str, headers: &[(&str, &str)]) -> Result<Webhook, SettingsError> {
+    let header = |(name, value): &(&str, &str)| (name.parse::<HeaderName>().unwrap(), (*value).into());
+    let settings = HttpSettings { headers: headers.iter().map(header).collect(), ..http(url) };
+    assert!(!format!("{settings:?}").contains("t0p"), "secrets stay secret");
+    Webhook::new(&settings, &[SECRET.into()], "urn:adsum:test", &Texts::default())
+}
+
+#[tokio::test]
+async fn headers_of_the_users_own_are_sent_beside_ours() {
+    let receiver = Receiver::answering("200 OK");
+    let given = [("authorization", "Bearer t0p"), ("x-team", "ops"), ("user-agent", "ours")];
+    deliver(&with_headers(&receiver.url(), &given).unwrap(), &firing()).await.unwrap();
+    let got = receiver.got().remove(0);
+    for (name, value) in given {
+        assert_eq!(got.header(name), value);
+    }
+    assert_eq!(got.header("content-type"), "application/cloudevents+json");
+}
+
+#[rstest]
+#[case("webhook-id", "x")]
+#[case("webhook-signature", "v1,x")]
+#[case("adsum-attempt", "1")]
+#[case("content-type", "text/plain")]
+#[case("content-length", "1")]
+#[case("transfer-encoding", "chunked")]
+#[case("host", "elsewhere.example")]
+#[case("connection", "upgrade")]
+#[case("x-team", "a\r\nwebhook-id: x")]
+fn headers_that_are_ours_or_none_are_refused(#[case] name: &str, #[case] value: &str) {
+    let refused = with_headers("http://127.0.0.1:1/x", &[(name, value)]).err().unwrap();
+    assert!(matches!(&refused, SettingsError::BadHeader { name: found } if found == name), "{refused}");
 }
