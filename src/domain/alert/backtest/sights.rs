@@ -57,6 +57,11 @@ pub(super) struct Users {
 }
 
 impl Stretch {
+    /// The first of its observations but the first that is true at `due` or later, as early as it may have been.
+    pub(super) fn meets(&self, due: Time) -> Moment {
+        Moment { earliest: due, latest: due.max(self.first.latest) }
+    }
+
     /// What its observations say at a moment, with this of the user.
     pub(super) fn sighting(&self, moment: Moment, user: Listing) -> Sighting {
         Sighting { moment, occupancy: self.occupancy, user }
