@@ -34,7 +34,9 @@ fn lived(rules: &[Rule], days: &[Happening], mut each: impl FnMut(&Rule, &Backte
                 let live = lines(live.iter().map(|one| format!("{one:?}")).collect());
                 let heard = lines(found.heard.iter().map(|one| format!("{one:?}")).collect());
                 let spells = lines(found.outcome.spells.iter().map(|one| format!("{one:?}")).collect());
-                format!("{name} {rule:?}\n{why}\nlive:\n    {live}\nheard:\n    {heard}\nspells:\n    {spells}")
+                format!(
+                    "{name} {rule:?}\n{why}\nlive:\n    {live}\nheard:\n    {heard}\nspells:\n    {spells}"
+                )
             });
             each(rule, &found, agrees);
         }
@@ -43,7 +45,8 @@ fn lived(rules: &[Rule], days: &[Happening], mut each: impl FnMut(&Rule, &Backte
 
 /// Whether the record tells for certain what became of an alert of this rule, whatever happened.
 fn is_told_for_certain(rule: &Rule) -> bool {
-    let counts = matches!(rule.condition, Condition::OccupancyAbove { .. } | Condition::OccupancyBelow { .. });
+    let counts =
+        matches!(rule.condition, Condition::OccupancyAbove { .. } | Condition::OccupancyBelow { .. });
     counts && rule.on_gap != OnGap::Fire
 }
 

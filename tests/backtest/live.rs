@@ -126,7 +126,8 @@ impl Daemon {
         self.write();
         let last = |watched: &Watched| watched.channel.last().filter(|_| !watched.channel.in_gap());
         let others = self.watched.iter().map(|watched| (watched.channel.name.clone(), last(watched)));
-        let widest = self.watched.iter().filter_map(|watched| watched.channel.run()).map(|run| run.widest).max();
+        let widest =
+            self.watched.iter().filter_map(|watched| watched.channel.run()).map(|run| run.widest).max();
         let mark =
             Mark { floor: Moment::default(), others: others.collect(), widest: widest.unwrap_or_default() };
         self.history.mark(&mark).unwrap();

@@ -326,30 +326,31 @@ impl Replay<'_> {
         }
     }
 
-    fn untold(&mut self, stretch: &Stretch, opens: Opens) {
+    fn untold(&mut self, stretch: &Stretch, opens: Option<Opens>) {
         let courses = |moment| courses(stretch, moment, opens, &[Listing::Unknown]);
         self.take(&courses(stretch.first), stretch.first_by, Doubt::Order);
-        if let Opens(Some((from, by, _))) = opens
-            && from > stretch.first.latest
-            && from <= stretch.last.latest
-        {
-            self.advance(from, Then::MayEnd);
-            let open = |time| courses(instant(time)).pop();
-            let courses: Vec<Course> = [open(from), open(by)].into_iter().flatten().collect();
-            self.take(&courses, by, Doubt::Order);
+        let Some(Opens { from, by, gap, .. }) = opens else { return };
+        if by <= stretch.first.latest || from >= stretch.last.latest {
+            return;
         }
+        self.advance(from, Then::MayEnd);
+        let open = |time| course(stretch, instant(time), Listing::Unknown, Some(gap));
+        let courses = [open(from), open(by), Vec::new()];
+        let certain = if stretch.to_the_end { 2 } else { 3 };
+        self.take(courses.get(..certain).unwrap_or_default(), by, Doubt::Order);
     }
 
     /// Each of these lists may have had the user or not. That is tried where something may come of it.
-    fn cut(&mut self, stretch: &Stretch, opens: Opens) {
+    fn cut(&mut self, stretch: &Stretch, opens: Option<Opens>) {
         let courses = |moment| courses(stretch, moment, opens, &[Listing::Listed, Listing::Unknown]);
         self.take(&courses(stretch.first), stretch.first_by, Doubt::CutLists);
         let (mut met, mut now) = (stretch.first.earliest, stretch.first.latest);
         for _ in 0..LOOKS {
             let due = self.worlds.next_observation(met).filter(|due| *due <= stretch.last.earliest);
-            let ends = opens.0.map_or([None; 2], |(from, by, _)| [Some(from), Some(by)]);
+            let ends = opens.map_or([None; 2], |opens| [Some(opens.from), Some(opens.by)]);
             let times = ends.into_iter().chain([self.worlds.next_clock(Some(now))]).flatten();
-            let moments = times.filter(|time| *time > now).map(instant).chain(due.map(|due| stretch.meets(due)));
+            let moments =
+                times.filter(|time| *time > now).map(instant).chain(due.map(|due| stretch.meets(due)));
             let next = moments.min_by_key(|moment| (moment.latest, moment.earliest));
             let Some(next) = next.filter(|next| next.latest < stretch.last.latest) else { break };
             self.advance(next.latest, Then::MayEnd);
@@ -382,24 +383,27 @@ fn instant(time: Time) -> Moment {
 }
 
 /// What may be seen at a moment: one of these of the user, and the partial gap as it may be by then.
-fn courses(stretch: &Stretch, moment: Moment, opens: Opens, listings: &[Listing]) -> Vec<Course> {
+fn courses(stretch: &Stretch, moment: Moment, opens: Option<Opens>, listings: &[Listing]) -> Vec<Course> {
+    let known = moment == stretch.first && stretch.first_by == moment.latest
+        || moment == stretch.last && stretch.to_the_end;
     let partials = match opens {
-        Opens(Some((_, by, gap))) if moment.latest >= by => vec![Some(gap)],
-        Opens(Some((from, _, gap))) if moment.latest >= from => vec![None, Some(gap)],
-        Opens(_) => vec![None],
+        Some(opens) if moment.latest >= opens.by => vec![Some(opens.gap)],
+        Some(opens) if known && opens.at_once => vec![Some(opens.gap).filter(|_| moment.latest > opens.from)],
+        Some(opens) if moment.latest >= opens.from => vec![None, Some(opens.gap)],
+        Some(_) | None => vec![None],
     };
-    let before = stretch.before.filter(|_| moment == stretch.first);
     let mut courses = Vec::new();
     for user in listings {
         // To who is listed a partial gap is nothing.
         let partials = if *user == Listing::Unknown { partials.as_slice() } else { &[None] };
-        for partial in partials {
-            let partial = partial.map(|gap| Gap { to: None, ..gap });
-            let seen = stretch.sighting(moment, *user);
-            courses.push(vec![Input::Observed { seen, before, partial }]);
-        }
+        courses.extend(partials.iter().map(|partial| course(stretch, moment, *user, *partial)));
     }
     courses
+}
+
+fn course(stretch: &Stretch, moment: Moment, user: Listing, partial: Option<Gap>) -> Course {
+    let before = stretch.before.filter(|_| moment == stretch.first);
+    vec![Input::Observed { seen: stretch.sighting(moment, user), before, partial }]
 }
 
 impl Seen {
