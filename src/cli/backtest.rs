@@ -20,6 +20,7 @@ use crate::domain::alert::backtest::{
 use crate::domain::alert::{Condition, OnGap, Rule};
 use crate::domain::names::ChannelName;
 use crate::domain::time::{Time, Window};
+use crate::history::HistoryError;
 use crate::history::backtest::{downtime, for_each_channel, of_channel};
 use crate::history::sqlite::ReadOnly;
 
@@ -176,9 +177,15 @@ fn report(
     wanted: &[ChannelName],
     (from, to): (Time, Time),
 ) -> Result<Report, Failure> {
-    let history = |error| Failure::Failed(anyhow::Error::new(error));
     let path = &config.history.path;
-    let mut file = ReadOnly::open(path).map_err(|error| history(error))?;
+    let history = |error| match error {
+        // The only ones that do not name the file themselves.
+        HistoryError::TooNew { .. } | HistoryError::TooOld { .. } => {
+            Failure::Failed(anyhow::Error::new(error).context(path.display().to_string()))
+        }
+        error => Failure::Failed(anyhow::Error::new(error)),
+    };
+    let mut file = ReadOnly::open(path).map_err(history)?;
     let begins = Question {
         rule,
         from,
@@ -190,15 +197,15 @@ fn report(
     let mut names = Vec::new();
     let mut down = Downtime::none();
     {
-        let view = file.view().map_err(|error| history(error))?;
+        let view = file.view().map_err(history)?;
         let meant = |name: &ChannelName| rule.names(name) && (wanted.is_empty() || wanted.contains(name));
         for_each_channel(&view, |name| {
             names.extend(Some(name).filter(&meant));
             Ok(true)
         })
-        .map_err(|error| history(error))?;
+        .map_err(history)?;
         if minds_downtime(rule) && !names.is_empty() {
-            down = downtime(&view, begins, to).map_err(|error| history(error))?;
+            down = downtime(&view, begins, to).map_err(history)?;
         }
     }
     if let Some(missing) = wanted.iter().find(|name| !names.contains(name)) {
@@ -236,9 +243,9 @@ fn report(
     for name in names {
         let opens_after = config.watch.policies.of(&name).gap_after;
         let question = Question { rule, from, to, opens_after, downtime: &down };
-        let view = file.view().map_err(|error| history(error))?;
+        let view = file.view().map_err(history)?;
         // It may have expired meanwhile.
-        let found = of_channel(&view, &question, &name, &mut |_| ()).map_err(|error| history(error))?;
+        let found = of_channel(&view, &question, &name, &mut |_| ()).map_err(history)?;
         let Some(mut outcome) = found else { continue };
         total.add(&outcome);
         report.more += outcome.more;
