@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tracing::warn;
 
 use super::clock::Clock;
+use super::judge::{Judge, Proposal};
 use super::live::Live;
 use super::poller::{Poller, Release, Unwatch};
 use super::recorder::{RecordError, Recorder, record};
@@ -17,7 +18,6 @@ use super::supervisor::Child;
 use crate::domain::channel::Changes;
 use crate::domain::gap::GapReason;
 use crate::domain::observation::Observation;
-use crate::history::Entry;
 
 /// The end of a watch that could not be recorded is tried again after so long.
 const END_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -25,6 +25,7 @@ const END_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// One watched channel.
 pub struct ChannelActor {
     live: Arc<Live>,
+    judge: Judge,
     recorder: Seat<Recorder>,
     poller: Seat<Poller>,
     clock: Clock,
@@ -32,6 +33,8 @@ pub struct ChannelActor {
     /// What was observed while a gap was being committed.
     waiting: Option<Observation>,
     ending: Option<End>,
+    /// Whether what is being committed is the end.
+    end_is_recorded: bool,
     next_look: Option<SpawnHandle>,
     obituary: Obituary<Child>,
 }
@@ -57,61 +60,60 @@ pub struct End {
     pub done: oneshot::Sender<()>,
 }
 
-/// What is being committed.
-enum Commit {
-    Observation(Observation, Changes),
-    Gap(Changes),
-    End(Changes),
-}
-
-impl Commit {
-    fn changes(&self) -> &Changes {
-        match self {
-            Self::Observation(_, changes) | Self::Gap(changes) | Self::End(changes) => changes,
-        }
-    }
-}
-
-impl Commit {
-    fn is_end(&self) -> bool {
-        matches!(self, Self::End(_))
-    }
-}
+/// Look whether time alone changes its alerts, or another edition of the rules.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Ring;
 
 impl ChannelActor {
     /// The actor of `live`, whose channel the history has.
     pub fn new(
         live: Arc<Live>,
+        judge: Judge,
         recorder: Seat<Recorder>,
         poller: Seat<Poller>,
-        clock: Clock,
         obituary: Obituary<Child>,
     ) -> Self {
+        let clock = judge.clock.clone();
         Self {
             live,
+            judge,
             recorder,
             poller,
             clock,
             committing: false,
             waiting: None,
             ending: None,
+            end_is_recorded: false,
             next_look: None,
             obituary,
         }
     }
 
-    fn commit(&mut self, commit: Commit, ctx: &mut Context<Self>) {
+    /// Has changes recorded, and what they and the time do to the alerts. Where nothing is to be written they are taken at
+    /// once.
+    fn commit(&mut self, seen: Option<Observation>, changes: Changes, ctx: &mut Context<Self>) {
+        let proposal = self.judge.propose(&self.live, seen, changes);
+        if proposal.is_idle() {
+            self.live.committed(&proposal);
+            proposal.seen.iter().for_each(|seen| self.release(seen, ctx));
+        } else {
+            self.record(proposal, ctx);
+        }
+    }
+
+    fn record(&mut self, proposal: Proposal, ctx: &mut Context<Self>) {
         self.set_committing(true);
-        let entry = Entry::new(self.live.name.clone(), commit.changes().clone());
-        let recorder = self.recorder.clone();
+        let (recorder, entry) = (self.recorder.clone(), proposal.entry.clone());
         let work = async move { record(&recorder, entry).await };
         ctx.spawn(work.into_actor(self).map(move |result, actor, ctx| {
             actor.set_committing(false);
             match result {
-                Ok(()) => actor.committed(&commit),
+                Ok(()) => actor.live.committed(&proposal),
                 Err(RecordError::Unavailable) => {
-                    actor.unrecorded(&commit);
-                    if commit.is_end() && actor.must_record_end() {
+                    actor.live.uncommitted(&proposal);
+                    if actor.end_is_recorded && actor.must_record_end() {
+                        actor.end_is_recorded = false;
                         ctx.run_later(END_AGAIN_AFTER, Self::begin_end);
                         return;
                     }
@@ -122,7 +124,7 @@ impl ChannelActor {
                     return ctx.stop();
                 }
             }
-            actor.go_on(&commit, ctx);
+            actor.go_on(proposal.seen.as_ref(), ctx);
         }));
     }
 
@@ -136,31 +138,15 @@ impl ChannelActor {
         self.ending.as_ref().is_some_and(|end| end.gap == Some(GapReason::Unwatched))
     }
 
-    fn committed(&self, commit: &Commit) {
-        let mut channel = self.live.channel.write();
-        match commit {
-            Commit::Observation(seen, changes) => channel.apply(seen, changes),
-            Commit::Gap(changes) | Commit::End(changes) => channel.take_gaps(&changes.gaps),
-        }
-    }
-
-    fn unrecorded(&self, commit: &Commit) {
-        let mut channel = self.live.channel.write();
-        match commit {
-            Commit::Observation(seen, _) => channel.unrecorded(seen.moment.latest),
-            Commit::Gap(_) | Commit::End(_) => channel.failed(GapReason::HistoryUnavailable),
-        }
-    }
-
     /// After a commit, or a failed one: what came meanwhile, or the next look.
-    fn go_on(&mut self, commit: &Commit, ctx: &mut Context<Self>) {
-        if commit.is_end() {
+    fn go_on(&mut self, seen: Option<&Observation>, ctx: &mut Context<Self>) {
+        if self.end_is_recorded {
             self.end(ctx);
         } else if self.ending.is_some() {
             self.begin_end(ctx);
         } else if let Some(seen) = self.waiting.take() {
             self.observed(seen, ctx);
-        } else if let Commit::Observation(seen, _) = commit {
+        } else if let Some(seen) = seen {
             self.release(seen, ctx);
         }
     }
@@ -185,15 +171,19 @@ impl ChannelActor {
             }
             return;
         }
-        let found = self.live.channel.read().observe(&seen);
+        let found = self.live.channel.read().changes(&seen);
         match found {
-            Ok(Some(changes)) => self.commit(Commit::Observation(seen, changes), ctx),
-            Ok(None) => {
-                self.live.channel.write().confirm(&seen);
-                self.release(&seen, ctx);
-            }
+            Ok(changes) => self.commit(Some(seen), changes, ctx),
             // It was not stale when the poller sent it, so what overtook it is a channel loaded anew.
             Err(_stale) => self.release(&seen, ctx),
+        }
+    }
+
+    /// Judges the alerts though nothing was seen.
+    fn ring(&mut self, ctx: &mut Context<Self>) {
+        if !self.committing && self.ending.is_none() {
+            let unchanged = self.live.channel.read().unchanged();
+            self.commit(None, unchanged, ctx);
         }
     }
 
@@ -215,7 +205,7 @@ impl ChannelActor {
         if let Some(changes) = overdue
             && !self.committing
         {
-            self.commit(Commit::Gap(changes), ctx);
+            self.commit(None, changes, ctx);
         }
         let gap_after = self.live.policy.read().gap_after;
         let left = gap_after.saturating_sub(now.since(last));
@@ -229,7 +219,8 @@ impl ChannelActor {
         match end.gap {
             Some(reason) => {
                 let changes = self.live.channel.read().stop(self.clock.now(), reason);
-                self.commit(Commit::End(changes), ctx);
+                self.end_is_recorded = true;
+                self.commit(None, changes, ctx);
             }
             None => self.end(ctx),
         }
@@ -269,6 +260,14 @@ impl Handler<LookForGap> for ChannelActor {
 
     fn handle(&mut self, _: LookForGap, ctx: &mut Self::Context) {
         self.look_for_gap(ctx);
+    }
+}
+
+impl Handler<Ring> for ChannelActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Ring, ctx: &mut Self::Context) {
+        self.ring(ctx);
     }
 }
 

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use hashbrown::{HashMap, HashSet};
 use parking_lot::RwLock;
 
+use super::alarms::Alarms;
+use super::judge::Proposal;
 use crate::domain::channel::Channel;
 use crate::domain::gap::GapReason;
 use crate::domain::names::{ChannelName, Pattern};
@@ -109,6 +111,8 @@ pub struct Live {
     pub policy: RwLock<Policy>,
     /// As of its last committed observation.
     pub channel: RwLock<Channel>,
+    /// How its alerts stand, as of what is committed.
+    pub alarms: RwLock<Alarms>,
     /// Whether something of it is being committed.
     pub committing: AtomicBool,
     /// What came of its polls.
@@ -124,9 +128,31 @@ impl Live {
             name: channel.name.clone(),
             policy: policy.into(),
             channel: channel.into(),
+            alarms: RwLock::default(),
             committing: false.into(),
             polls: Counters::default(),
             last_failure: RwLock::default(),
+        }
+    }
+
+    /// Takes what the history has now.
+    pub fn committed(&self, proposal: &Proposal) {
+        self.alarms.write().clone_from(&proposal.alarms);
+        let changes = &proposal.entry.changes;
+        let mut channel = self.channel.write();
+        match &proposal.seen {
+            Some(seen) => channel.apply(seen, changes),
+            None => channel.take_gaps(&changes.gaps),
+        }
+    }
+
+    /// Notes that what was to be committed is not.
+    pub fn uncommitted(&self, proposal: &Proposal) {
+        let mut channel = self.channel.write();
+        match &proposal.seen {
+            Some(seen) => channel.unrecorded(seen.moment.latest),
+            None if proposal.entry.changes.gaps.is_empty() => {}
+            None => channel.failed(GapReason::HistoryUnavailable),
         }
     }
 

@@ -4,12 +4,14 @@
 //! channel's actor works out what changed and holds the channel until the recorder has committed it; then the roster
 //! advances, listeners hear of the events, and the keeper projects the states. No rule about presence lives here.
 
+pub mod alarms;
 pub mod alerting;
 mod asking;
 pub mod channel;
 pub mod clock;
 pub mod courier;
 pub mod handle;
+pub mod judge;
 pub mod keeper;
 pub mod live;
 mod marks;

@@ -218,7 +218,8 @@ impl Poller {
         // While something is committed it is not known yet what is repeated. (Bound, not inlined: a guard in the match would
         // last through it.)
         let committing = live.committing.load(Ordering::Relaxed);
-        let repeats = live.channel.read().repeats(&seen).map(|repeats| repeats && !committing);
+        let repeats = live.channel.read().repeats(&seen);
+        let repeats = repeats.map(|repeats| repeats && !committing && live.alarms.read().may_skip(&seen));
         let changed = match repeats {
             Err(Stale) => {
                 live.polls.count(Outcome::Stale);

@@ -18,6 +18,7 @@ use super::seat::{Obituary, Seat};
 use super::supervisor::Child;
 use crate::domain::event::{EventId, Recorded};
 use crate::domain::time::Time;
+use crate::history::alerts::AlertEntry;
 use crate::history::{Entry, EventQuery, History, HistoryError, MAX_COMMIT_ROWS};
 use crate::telemetry::metrics;
 
@@ -296,10 +297,14 @@ impl Recorder {
         if self.marking || (self.committing && self.parts.health.borrow().is_some()) {
             return;
         }
-        let Some(mark) = mark_of(&self.parts.registry) else { return };
+        let mark = mark_of(&self.parts.registry);
         self.marking = true;
-        let history = Arc::clone(&self.parts.history);
-        let work = async move { tokio::task::spawn_blocking(move || history.mark(&mark)).await };
+        let (history, now) = (Arc::clone(&self.parts.history), self.parts.clock.now());
+        let write = move || {
+            mark.map_or(Ok(()), |mark| history.mark(&mark))?;
+            history.alive(now)
+        };
+        let work = async move { tokio::task::spawn_blocking(write).await };
         ctx.spawn(work.into_actor(self).map(|result, recorder, _| {
             recorder.marking = false;
             match result {
@@ -325,9 +330,13 @@ impl Recorder {
     }
 }
 
-/// How many rows an entry writes, about: its events, its gaps, and what it says of its channel.
+/// How many rows an entry writes, about: its events and who is told of them, its gaps, what becomes of its alerts, and what
+/// it says of its channel.
 fn rows_of(entry: &Entry) -> usize {
-    1 + entry.changes.events.len() + entry.changes.gaps.len()
+    let told = |alert: &AlertEntry| alert.notices.iter().map(|notice| 1 + notice.notify.len()).sum::<usize>();
+    let alerts: usize = entry.alerts.iter().map(|alert| 1 + told(alert)).sum();
+    let events = entry.changes.events.len() * (1 + entry.subscribers.len());
+    1 + events + entry.changes.gaps.len() + alerts
 }
 
 fn answer(

@@ -2,17 +2,22 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
-
-use super::failure::Failure;
+use serde_json::Value;
 use tokio::sync::broadcast::error::RecvError;
 
+use super::failure::Failure;
+use super::show::{Kind, cell, field};
 use super::tail;
 use super::terminal::{Terminal, Tone, print};
 use crate::actors::handle::Adsum;
+use crate::api::bodies::alert::AlertChangeBody;
 use crate::app::{self, DemoOptions, Signals};
-use crate::domain::event::EventKind;
+use crate::domain::event::{EventKind, Recorded};
+use crate::domain::time::Time;
+use crate::history::alerts::ChangeQuery;
 
 /// Try adsum with no account: a server, simulated users, the daemon and its API
 ///
@@ -71,6 +76,7 @@ fn greet(demo: &app::Demo) -> Result<(), Failure> {
     let server =
         if api.to_string() == DEFAULT_API { String::new() } else { format!(" --server http://{api}") };
     let key = demo.subscribe_key();
+    let (rule, party, quiet) = demo.rule();
     let adsum = std::env::args().next().unwrap_or_else(|| "adsum".to_owned());
     let command = |rest: &str| terminal.paint(Tone::Strong, &format!("  {adsum} {rest}{server}"));
     for line in [
@@ -79,12 +85,18 @@ fn greet(demo: &app::Demo) -> Result<(), Failure> {
         format!("  API     http://{api}/v1/channels"),
         format!("  origin  http://{origin}   a Presence API server; subscribe key \"{key}\""),
         format!("  data    {}{kept}", data.display()),
+        format!(
+            "  alert   \"{rule}\" fires while more than {quiet} are in {party}: at the party there, every 40 s"
+        ),
+        "          (nobody is told but this log; README, \"Alerts\", says how to add a notifier)".to_owned(),
         String::new(),
         "Try in another terminal:".to_owned(),
         String::new(),
         command("who lobby"),
         command("visits --channel lobby --from -1m"),
         command("was ada.01 lobby --at -30s"),
+        command("alerts"),
+        command(&format!("alerts history --rule {rule}")),
         String::new(),
         "Make the origin misbehave for a minute (README: \"Make it misbehave\"):".to_owned(),
         String::new(),
@@ -107,22 +119,80 @@ fn misbehave(origin: SocketAddr) -> String {
 /// Where the API listens if nothing else is said; the commands ask there too.
 const DEFAULT_API: &str = "127.0.0.1:8080";
 
-/// Prints events as they are committed, for as long as that makes sense.
+/// Prints what is recorded, for as long as that makes sense.
 async fn log(adsum: &Adsum) -> anyhow::Error {
     let mut committed = adsum.subscribe();
+    let mut alerts = Alerts { begun: adsum.now(), after: 0 };
+    let mut look = tokio::time::interval(LOOK_EVERY);
     loop {
-        match committed.recv().await {
-            Ok(events) => {
-                for event in events.iter().filter(|event| event.kind != EventKind::Settled) {
-                    let printed = serde_json::to_value(event).map_err(anyhow::Error::from);
-                    let printed = printed.and_then(|event| Ok(print(&tail::line(&event))?));
-                    if let Err(error) = printed {
-                        return error;
-                    }
-                }
-            }
-            Err(RecvError::Lagged(_)) => {}
-            Err(RecvError::Closed) => return anyhow::anyhow!("adsum ended by itself"),
+        let printed = tokio::select! {
+            events = committed.recv() => match events {
+                Ok(events) => print_events(&events),
+                Err(RecvError::Lagged(_)) => Ok(()),
+                Err(RecvError::Closed) => Err(anyhow::anyhow!("adsum ended by itself")),
+            },
+            _ = look.tick() => alerts.print_new(adsum).await,
+        };
+        if let Err(error) = printed {
+            return error;
         }
     }
+}
+
+fn print_events(events: &[Recorded]) -> anyhow::Result<()> {
+    for event in events.iter().filter(|event| event.kind != EventKind::Settled) {
+        print(&tail::line(&serde_json::to_value(event)?))?;
+    }
+    Ok(())
+}
+
+/// How often it is looked what became of alerts.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Most changes of alerts that are read at once.
+const CHANGES: usize = 100;
+
+/// What became of alerts since the demo began, up to what was printed.
+struct Alerts {
+    begun: Time,
+    after: i64,
+}
+
+impl Alerts {
+    async fn print_new(&mut self, adsum: &Adsum) -> anyhow::Result<()> {
+        let query = ChangeQuery {
+            from: Some(self.begun),
+            after: self.after,
+            limit: CHANGES,
+            ..ChangeQuery::default()
+        };
+        for change in adsum.alert_history(query).await?.items {
+            self.after = change.id;
+            print(&alert_line(&serde_json::to_value(AlertChangeBody::from(change))?))?;
+        }
+        Ok(())
+    }
+}
+
+/// A change of an alert as one line.
+fn alert_line(change: &Value) -> String {
+    let terminal = Terminal::of_stdout();
+    let shown = |name, kind| cell(field(change, name), kind).paint(terminal);
+    let mut line = format!(
+        "{}  alert {}  {}  {}",
+        shown("at", Kind::Time),
+        shown("rule", Kind::Text),
+        shown("change", Kind::Word),
+        shown("channel", Kind::Text)
+    );
+    for (label, name, kind) in [
+        ("occupancy", "occupancy", Kind::Text),
+        ("since", "since", Kind::Window),
+        ("ended", "ended", Kind::Window),
+    ] {
+        if !field(change, name).is_null() {
+            line = format!("{line}  {label} {}", shown(name, kind));
+        }
+    }
+    line
 }

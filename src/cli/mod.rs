@@ -29,6 +29,7 @@ mod table;
 mod tail;
 mod targets;
 mod terminal;
+mod test_notify;
 mod visits;
 mod was;
 mod r#where;
@@ -89,6 +90,7 @@ enum Command {
     Tail(tail::Tail),
     Alerts(Box<alerts::Alerts>),
     Silence(Box<silence::Silence>),
+    TestNotify(test_notify::TestNotify),
     Completions(completions::Completions),
 }
 
@@ -148,6 +150,7 @@ impl Cli {
             Command::Tail(command) => command.run().await,
             Command::Alerts(command) => command.run().await,
             Command::Silence(command) => command.run().await,
+            Command::TestNotify(command) => command.run().await,
             Command::Completions(command) => command.run(),
         }
     }

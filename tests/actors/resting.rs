@@ -18,7 +18,7 @@ use adsum::domain::time::Time;
 use parking_lot::RwLock;
 use tokio::sync::mpsc;
 
-use crate::world::{FakeSource, World, channel, settings, trouble};
+use crate::world::{FakeSource, World, channel, judge, settings, trouble};
 
 /// Every gap, as channel and reason, in order of name.
 fn gaps(world: &World) -> Vec<(String, GapReason)> {
@@ -96,7 +96,8 @@ async fn a_poller_keeps_to_what_the_service_told_the_one_before_it() {
     let live = Arc::new(Live::new(Channel::begin(name.clone(), policy.gap_after, start), policy));
     let obituary = Obituary::new(Child::Channel(name), deaths);
     let actor =
-        ChannelActor::new(Arc::clone(&live), Seat::default(), Seat::default(), clock, obituary).start();
+        ChannelActor::new(Arc::clone(&live), judge(clock), Seat::default(), Seat::default(), obituary)
+            .start();
     poller.send(Watch(vec![(live, actor)])).await.unwrap();
     tokio::time::sleep(Duration::from_secs(1199)).await;
     assert_eq!(source.requests(), 0);

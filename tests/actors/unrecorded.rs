@@ -21,7 +21,7 @@ use adsum::history::sqlite::Sqlite;
 use tempfile::TempDir;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use crate::world::{channel, user};
+use crate::world::{channel, judge, user};
 
 fn seen(second: i64, users: &[&str]) -> Observation {
     let at = Time::from_micros(second * 1_000_000);
@@ -63,7 +63,8 @@ fn lobby() -> Lobby {
         Policy { interval: Duration::from_secs(5), gap_after, include_state: true, include_uuids: true };
     let live = Arc::new(Live::new(Channel::begin(name.clone(), gap_after, began), policy));
     let obituary = Obituary::new(Child::Channel(name), deaths);
-    let actor = ChannelActor::new(Arc::clone(&live), recorder, Seat::default(), clock, obituary).start();
+    let actor =
+        ChannelActor::new(Arc::clone(&live), judge(clock), recorder, Seat::default(), obituary).start();
     Lobby { live, actor, history, _folder: folder }
 }
 

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use adsum::actors::alerting::Alerting;
+use adsum::actors::alerting::{Alerting, Editions, Silences};
 use adsum::actors::clock::Clock;
 use adsum::actors::handle::{Adsum, Parts, Settings, start};
+use adsum::actors::judge::Judge;
 use adsum::actors::source::{HereNow, Listing, Source, Trouble};
 use adsum::domain::gap::GapReason;
 use adsum::domain::names::{ChannelName, GroupName, UserId};
@@ -224,4 +225,9 @@ async fn open(
         clock: Clock::starting_at(now),
     };
     (start(settings.clone(), parts).await.unwrap(), history)
+}
+
+/// A judge without rules.
+pub(crate) fn judge(clock: Clock) -> Judge {
+    Judge { editions: Editions::new(Alerting::default()), silences: Silences::default(), clock }
 }

@@ -46,7 +46,7 @@ pub(crate) fn alert(channel: &str) -> Alert {
 }
 
 pub(crate) fn alerts(alerts: Vec<Alert>) -> Alerts {
-    Alerts { rule: "crowded".to_owned(), severity: "warning".to_owned(), alerts, more: 0 }
+    Alerts { rule: "crowded".to_owned(), severity: "warning".to_owned(), alerts }
 }
 
 pub(crate) fn message(body: Body) -> Message {
@@ -82,7 +82,13 @@ pub(crate) fn joined(channel: &str, user: &str) -> Message {
 }
 
 pub(crate) fn http(url: &str) -> HttpSettings {
-    HttpSettings { url: url.into(), allow_private: true, timeout: Duration::from_secs(10), ca: None, headers: Vec::new() }
+    HttpSettings {
+        url: url.into(),
+        allow_private: true,
+        timeout: Duration::from_secs(10),
+        ca: None,
+        headers: Vec::new(),
+    }
 }
 
 pub(crate) fn webhook(settings: &HttpSettings) -> Webhook {

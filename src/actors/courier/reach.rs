@@ -32,17 +32,27 @@ impl Reach {
     pub(super) fn take<T>(&self, work: Work<T>) -> Option<T> {
         let error = match work {
             Ok(Ok(done)) => {
-                if self.fails.swap(false, Ordering::Relaxed) {
-                    info!(no_longer = self.meaning, "the history does what the courier asks again");
-                }
+                self.works();
                 return Some(done);
             }
             Ok(Err(error)) => error.to_string(),
             Err(lost) => lost.to_string(),
         };
+        self.failed(&error);
+        None
+    }
+
+    /// It works.
+    fn works(&self) {
+        if self.fails.swap(false, Ordering::Relaxed) {
+            info!(no_longer = self.meaning, "the history does what the courier asks again");
+        }
+    }
+
+    /// It failed.
+    pub(super) fn failed(&self, error: &str) {
         if !self.fails.swap(true, Ordering::Relaxed) {
             warn!(error, "{}", self.meaning);
         }
-        None
     }
 }

@@ -17,11 +17,14 @@ pub(super) struct Round {
     pub(super) due: Vec<(NotifierName, Vec<Outgoing>)>,
     /// When the next is due of what is not yet.
     pub(super) next: Option<Time>,
-    /// How many deliveries wait.
+    /// How many deliveries waited.
     pub(super) pending: u64,
+    /// What of it cannot be read, and never will.
+    pub(super) damage: Option<HistoryError>,
 }
 
-/// Looks for what is due, and gives up what can reach nobody.
+/// Looks for what is due, and gives up what can reach nobody. What cannot be read of one receiver's keeps no other from
+/// hearing.
 pub(super) fn look(
     history: &dyn AlertHistory,
     asks: &HashMap<NotifierName, Ask>,
@@ -29,28 +32,27 @@ pub(super) fn look(
 ) -> Result<Round, HistoryError> {
     let mut round = Round::default();
     for (notifier, pending, due) in history.waiting()? {
-        let given_up = match asks.get(&notifier) {
-            Some(Ask::Leave) => false,
-            Some(Ask::Due(limit, under_way)) => {
-                if due <= now {
-                    let mut found = history.due(&notifier, now, *limit)?;
-                    found.retain(|outgoing| !under_way.contains(&outgoing.delivery.number));
-                    round.due.push((notifier, found));
-                } else {
-                    round.next = Some(round.next.map_or(due, |next| next.min(due)));
-                }
-                false
+        round.pending += pending;
+        let looked = match asks.get(&notifier) {
+            Some(Ask::Leave) => Ok(()),
+            Some(Ask::Due(..)) if due > now => {
+                round.next = Some(round.next.map_or(due, |next| next.min(due)));
+                Ok(())
             }
+            Some(Ask::Due(limit, under_way)) => history.due(&notifier, now, *limit).map(|mut found| {
+                found.retain(|outgoing| !under_way.contains(&outgoing.delivery.number));
+                round.due.push((notifier, found));
+            }),
             Some(Ask::GiveUp(answer)) => {
-                give_up(history, &notifier, now, &format!("not sent: it wants no more, and said {answer}"))?;
-                true
+                let answer = format!("not sent: it wants no more, and said {answer}");
+                give_up(history, &notifier, now, &answer)
             }
-            None => {
-                give_up(history, &notifier, now, "not sent: there is no notifier of this name")?;
-                true
-            }
+            None => give_up(history, &notifier, now, "not sent: there is no notifier of this name"),
         };
-        round.pending += if given_up { 0 } else { pending };
+        match looked {
+            Err(error) if !error.is_retryable() => round.damage = Some(error),
+            looked => looked?,
+        }
     }
     Ok(round)
 }

@@ -9,8 +9,11 @@ use tokio::sync::{Semaphore, broadcast, watch};
 use tracing::info;
 
 use super::{Adsum, QUESTIONS};
+use crate::actors::alarms::Downtime;
 use crate::actors::alerting::{Alerting, Editions, Silences};
 use crate::actors::clock::Clock;
+use crate::actors::courier::CourierParts;
+use crate::actors::judge::Judge;
 use crate::actors::live::Registry;
 use crate::actors::pace::Pace;
 use crate::actors::poller::PollerParts;
@@ -26,6 +29,7 @@ use crate::domain::names::{GroupName, Pattern};
 use crate::domain::plan::Limits;
 use crate::domain::time::Time;
 use crate::domain::watch::{Policies, Target};
+use crate::history::alerts::AlertHistory;
 use crate::history::{History, HistoryError};
 use crate::states::States;
 
@@ -88,8 +92,14 @@ pub enum StartError {
 pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError> {
     let history = Arc::clone(&parts.history);
     let (targets, now) = (settings.targets, parts.clock.now());
-    let watchlist = tokio::task::spawn_blocking(move || recover(&*history, targets, now)).await;
-    let (watchlist, newest, last_event) = watchlist.map_err(|_| StartError::Interrupted)??;
+    let silences = Silences::default();
+    let muting = silences.clone();
+    let work = move || {
+        muting.set(history.silences(Some(now))?);
+        recover(&*history, targets, now)
+    };
+    let recovered = tokio::task::spawn_blocking(work).await;
+    let (watchlist, newest, last_event) = recovered.map_err(|_| StartError::Interrupted)??;
     let registry = Registry::default();
     let committed = broadcast::Sender::new(COMMITS_KEPT);
     let health = Arc::new(watch::Sender::new(None));
@@ -114,6 +124,13 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         registry: registry.clone(),
         rest: Arc::default(),
     };
+    let editions = Editions::new(settings.alerting);
+    let judge = Judge { editions: editions.clone(), silences: silences.clone(), clock: parts.clock.clone() };
+    let courier = CourierParts {
+        history: Arc::clone(&parts.history) as Arc<dyn AlertHistory>,
+        clock: parts.clock.clone(),
+        editions: editions.clone(),
+    };
     let supervisor = Supervisor::new(SupervisorParts {
         policies: settings.policies,
         groups: Arc::new(settings.groups.into()),
@@ -123,6 +140,9 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         states: Arc::clone(&parts.states),
         recorder,
         poller,
+        judge,
+        downtime: newest.map(|from| Downtime { from, to: now }),
+        courier,
         failed: Arc::new(fail),
     })
     .start();
@@ -135,8 +155,8 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         health,
         failed,
         supervisor,
-        editions: Editions::new(settings.alerting),
-        silences: Silences::default(),
+        editions,
+        silences,
         questions: Arc::new(Semaphore::new(QUESTIONS)),
         retargeting: Arc::default(),
         silencing: Arc::default(),

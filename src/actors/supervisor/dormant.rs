@@ -10,14 +10,12 @@ use futures_util::future::join_all;
 use super::Supervisor;
 use super::place::{Place, spawn_all};
 use super::stop::end;
+use crate::actors::judge::Proposal;
 use crate::actors::live::{Failed, Live};
-use crate::actors::recorder::{RecordError, Recorder, record};
-use crate::actors::seat::Seat;
-use crate::domain::channel::Changes;
+use crate::actors::recorder::{RecordError, record};
 use crate::domain::names::ChannelName;
 use crate::domain::observation::Observation;
 use crate::domain::time::Moment;
-use crate::history::Entry;
 
 /// A discovered channel that nobody has come to for so long is forgotten: it is unwatched until it is discovered again.
 const DORMANT_FOR: Duration = Duration::from_secs(86_400);
@@ -49,22 +47,17 @@ impl Supervisor {
     /// A discovery failed: that is why dormant channels are not observed. Their gaps are recorded as they open.
     pub(super) fn blind_dormant(&mut self, failed: &Arc<Failed>, ctx: &mut Context<Self>) {
         let now = self.clock().now();
-        let mut gaps = Vec::new();
-        for (name, place) in &self.channels {
-            let (Place::Dormant { .. }, Some(live)) = (place, self.parts.registry.get(name)) else {
-                continue;
-            };
+        let mut news = Vec::new();
+        for live in self.dormant() {
             live.failed(failed);
             let overdue = live.channel.read().overdue(now);
-            if let Some(changes) = overdue {
-                gaps.push(record_gaps(self.recorder.clone(), live, changes));
-            }
+            news.extend(overdue.map(|changes| self.parts.judge.propose(&live, None, changes)));
         }
-        spawn_all(gaps, self, ctx);
+        self.record_dormant(news, ctx);
     }
 
     /// A discovery did not list them: nobody is in the dormant channels. Where that must be recorded (a gap has opened
-    /// meanwhile), it is; one that is long forgotten is let go.
+    /// meanwhile, or something comes of it for an alert), it is; one that is long forgotten is let go.
     pub(super) fn confirm_dormant(
         &mut self,
         moment: Moment,
@@ -75,58 +68,85 @@ impl Supervisor {
         let (mut news, mut forget) = (Vec::new(), Vec::new());
         let patience = self.patience();
         let nobody = Observation::of_nobody(moment);
-        for (name, place) in &mut self.channels {
-            let Place::Dormant { since } = place else { continue };
-            if listed.contains(name) {
+        for live in self.dormant().filter(|live| !listed.contains(&live.name)) {
+            if self.is_forgotten(&live.name) {
+                forget.push(live.name.clone());
                 continue;
             }
-            let Some(live) = self.parts.registry.get(name) else { continue };
-            if since.elapsed() > DORMANT_FOR {
-                forget.push(name.clone());
-                continue;
-            }
-            let mut channel = live.channel.write();
-            match channel.observe(&nobody) {
-                Ok(None) => {
-                    channel.confirm(&nobody);
-                    channel.be_patient(patience);
-                }
-                Ok(Some(changes)) => {
-                    live.committing.store(true, Ordering::Relaxed);
-                    *place = Place::Recording { since: *since };
-                    drop(channel);
-                    news.push(record_nobody(self.recorder.clone(), live, changes));
-                }
-                Err(_stale) => {}
+            let changes = live.channel.read().changes(&nobody);
+            // A stale one changes nothing.
+            let Ok(changes) = changes else { continue };
+            if changes.is_repeat() && live.alarms.read().may_skip(&nobody) {
+                let mut channel = live.channel.write();
+                channel.confirm(&nobody);
+                channel.be_patient(patience);
+            } else {
+                news.push(self.parts.judge.propose(&live, Some(nobody.clone()), changes));
             }
         }
-        if !news.is_empty() {
-            ctx.spawn(join_all(news).into_actor(self).map(move |done, supervisor, ctx| {
-                for (live, result) in done {
-                    supervisor.recorded(&live, &nobody, result.as_ref().map_err(|error| *error), ctx);
-                }
-            }));
-        }
+        self.record_dormant(news, ctx);
         self.let_go(forget, ctx);
     }
 
-    /// What a discovery observed of a dormant channel is recorded, or cannot be: then the next discovery tries again.
+    /// The dormant channels of which nothing is being recorded.
+    fn dormant(&self) -> impl Iterator<Item = Arc<Live>> {
+        let dormant = self.channels.iter().filter(|(_, place)| matches!(place, Place::Dormant { .. }));
+        dormant.filter_map(|(name, _)| self.parts.registry.get(name))
+    }
+
+    /// Whether nobody has come to a dormant channel for very long.
+    fn is_forgotten(&self, name: &ChannelName) -> bool {
+        let place = self.channels.get(name);
+        matches!(place, Some(Place::Dormant { since }) if since.elapsed() > DORMANT_FOR)
+    }
+
+    /// Has it recorded what became of channels without an actor.
+    pub(super) fn record_dormant(&mut self, news: Vec<Proposal>, ctx: &mut Context<Self>) {
+        let mut records = Vec::with_capacity(news.len());
+        for proposal in news {
+            let name = &proposal.entry.channel;
+            let Some(live) = self.parts.registry.get(name) else { continue };
+            let Some(Place::Dormant { since }) = self.channels.get(name) else { continue };
+            if proposal.is_idle() {
+                live.committed(&proposal);
+                live.channel.write().be_patient(self.patience());
+                continue;
+            }
+            let place = Place::Recording { since: *since };
+            self.channels.insert(name.clone(), place);
+            live.committing.store(true, Ordering::Relaxed);
+            let (recorder, entry) = (self.recorder.clone(), proposal.entry.clone());
+            records.push(async move { (live, record(&recorder, entry).await, proposal) });
+        }
+        if !records.is_empty() {
+            ctx.spawn(join_all(records).into_actor(self).map(|done, supervisor, ctx| {
+                for (live, result, proposal) in done {
+                    supervisor.recorded(&live, result, &proposal, ctx);
+                }
+            }));
+        }
+    }
+
+    /// What became of a dormant channel is recorded, or cannot be: then the next discovery tries again.
     fn recorded(
         &mut self,
         live: &Live,
-        nobody: &Observation,
-        result: Result<&Changes, RecordError>,
+        result: Result<(), RecordError>,
+        proposal: &Proposal,
         ctx: &mut Context<Self>,
     ) {
         live.committing.store(false, Ordering::Relaxed);
         let name = &live.name;
-        if let Ok(changes) = result {
-            live.channel.write().apply(nobody, changes);
+        if result.is_ok() {
+            live.committed(proposal);
+        }
+        if self.stopping {
+            return self.stop_late(live, ctx);
         }
         let Some(Place::Recording { since }) = self.channels.get(name) else { return };
         let place = Place::Dormant { since: *since };
         self.channels.insert(name.clone(), place);
-        if let (Err(RecordError::Conflict | RecordError::Lost), false) = (result, self.stopping) {
+        if let Err(RecordError::Conflict | RecordError::Lost) = result {
             self.parts.watchlist.take_up(name);
             self.load(vec![name.clone()], ctx);
         } else {
@@ -149,24 +169,5 @@ impl Supervisor {
         if taken_up && vacant && !listed {
             self.parts.watchlist.leave_to_discoveries(&live.name);
         }
-    }
-}
-
-/// Has it recorded that nobody is in a channel without an actor.
-async fn record_nobody(
-    recorder: Seat<Recorder>,
-    live: Arc<Live>,
-    changes: Changes,
-) -> (Arc<Live>, Result<Changes, RecordError>) {
-    let entry = Entry::new(live.name.clone(), changes.clone());
-    let result = record(&recorder, entry).await;
-    (live, result.map(|()| changes))
-}
-
-/// Has the gaps of a channel without an actor recorded. If they cannot be, the next failure tries again.
-async fn record_gaps(recorder: Seat<Recorder>, live: Arc<Live>, changes: Changes) {
-    let gaps = changes.gaps.clone();
-    if record(&recorder, Entry::new(live.name.clone(), changes)).await.is_ok() {
-        live.channel.write().take_gaps(&gaps);
     }
 }

@@ -10,6 +10,7 @@ use crate::domain::channel::Channel;
 use crate::domain::gap::{Gap, GapReason};
 use crate::domain::names::{ChannelName, Pattern};
 use crate::domain::time::Time;
+use crate::history::alerts::Standing;
 use crate::history::{History, HistoryError, VisitQuery};
 
 /// Gaps are read in pages of so many.
@@ -20,8 +21,16 @@ pub(super) fn flatten<T>(work: Result<Result<T, HistoryError>, JoinError>) -> Re
     work.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
 }
 
+/// What the history has of a channel.
+pub(super) struct Kept {
+    /// The channel.
+    pub(super) channel: Channel,
+    /// Its alerts that are not inactive.
+    pub(super) standings: Vec<Standing>,
+}
+
 /// Channels that were loaded, and, with the first error, those that could not be.
-type Loaded = (Vec<(ChannelName, Channel)>, Option<(String, Vec<ChannelName>)>);
+type Loaded = (Vec<Kept>, Option<(String, Vec<ChannelName>)>);
 
 /// What the history has of the channels, or what they begin with. One that cannot be read keeps none of the others back.
 /// How each is watched is not known here: no gap opens by itself before that is set.
@@ -34,14 +43,14 @@ pub(super) fn load(
     let mut loaded = Vec::with_capacity(names.len());
     let (mut new, mut begin, mut failed) = (Vec::new(), Vec::new(), None);
     for name in names {
-        match history.checkpoint(&name) {
-            Ok(Some(kept)) => {
+        match history.checkpoint(&name).and_then(|kept| Ok((kept, history.standings(&name)?))) {
+            Ok((Some(kept), standings)) => {
                 let unwatched = kept.open_gaps.iter().any(|gap| gap.reason == GapReason::Unwatched);
                 begin.extend(unwatched.then(|| name.clone()));
-                let channel = Channel::resume(name.clone(), Duration::MAX, kept, clock.now());
-                loaded.push((name, channel));
+                let channel = Channel::resume(name, Duration::MAX, kept, clock.now());
+                loaded.push(Kept { channel, standings });
             }
-            Ok(None) => new.push(name),
+            Ok((None, _)) => new.push(name),
             Err(error) => failed.get_or_insert_with(|| (error.to_string(), Vec::new())).1.push(name),
         }
     }
@@ -51,13 +60,13 @@ pub(super) fn load(
     }
     for name in new {
         let Some(kept) = history.checkpoint(&name)? else { continue };
-        let mut channel = Channel::begin(name.clone(), Duration::MAX, kept.began);
+        let mut channel = Channel::begin(name, Duration::MAX, kept.began);
         // A discovery before adsum started may have found nobody there.
         kept.roster.complete().into_iter().for_each(|moment| channel.absent(moment));
-        loaded.push((name, channel));
+        loaded.push(Kept { channel, standings: Vec::new() });
     }
-    for (name, channel) in &mut loaded {
-        if let Some(discovery) = discovered.filter(|discovery| discovery.found_nobody_in(name)) {
+    for Kept { channel, .. } in &mut loaded {
+        if let Some(discovery) = discovered.filter(|discovery| discovery.found_nobody_in(&channel.name)) {
             channel.absent(discovery.moment);
         }
     }

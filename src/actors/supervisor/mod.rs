@@ -4,6 +4,7 @@
 mod dormant;
 pub(in crate::actors) mod loading;
 mod place;
+mod ring;
 mod stop;
 mod watching;
 
@@ -21,9 +22,13 @@ use tokio::time::Instant;
 use tracing::error;
 
 use self::place::Place;
+use self::ring::RING_EVERY;
 pub use self::stop::Stop;
 pub use self::watching::{Found, GetTargets, Reconfigure, Retarget};
+use super::alarms::Downtime;
 use super::clock::Clock;
+use super::courier::{Courier, CourierParts};
+use super::judge::Judge;
 use super::keeper::Keeper;
 use super::live::{Discovery, Registry};
 use super::poller::{Poller, PollerParts};
@@ -80,6 +85,12 @@ pub struct SupervisorParts {
     pub recorder: RecorderParts,
     /// For the poller and the scout.
     pub poller: PollerParts,
+    /// Who judges the alerts.
+    pub judge: Judge,
+    /// When adsum was down before, if it ever ran.
+    pub downtime: Option<Downtime>,
+    /// For the courier.
+    pub courier: CourierParts,
     /// Told when adsum cannot go on.
     pub failed: Arc<tokio::sync::watch::Sender<bool>>,
 }
@@ -90,6 +101,7 @@ pub struct Supervisor {
     channels: HashMap<ChannelName, Place>,
     recorder: Seat<Recorder>,
     poller: Seat<Poller>,
+    courier: Seat<Courier>,
     patterns: Arc<AtomicBool>,
     deaths: mpsc::UnboundedSender<(Child, Ended)>,
     heard: Option<mpsc::UnboundedReceiver<(Child, Ended)>>,
@@ -99,6 +111,8 @@ pub struct Supervisor {
     /// Groups that were not listed yet since adsum started.
     unlisted: HashSet<GroupName>,
     stopping: bool,
+    /// The edition of the rules by which nothing was due for any channel that is loaded.
+    quiet: Option<u64>,
     /// The last good discovery since adsum started.
     discovered: Option<Arc<Discovery>>,
     /// When the last one was true that the history has noted.
@@ -116,6 +130,7 @@ impl Supervisor {
             channels: HashMap::new(),
             recorder: Seat::default(),
             poller: Seat::default(),
+            courier: Seat::default(),
             patterns: Arc::new(AtomicBool::new(parts.watchlist.has_patterns())),
             deaths,
             heard: Some(heard),
@@ -124,6 +139,7 @@ impl Supervisor {
             unlisted,
             stopping_loads: RefCell::default(),
             stopping: false,
+            quiet: None,
             discovered: None,
             noted: None,
             parts,
@@ -170,8 +186,9 @@ impl Supervisor {
                 };
                 Scout::new(parts, obituary()).start();
             }
-            // It starts once the history keeps the outbox.
-            Child::Courier => {}
+            Child::Courier => {
+                self.courier.put(Courier::new(self.parts.courier.clone(), obituary()).start());
+            }
             Child::Channel(name) => self.load(vec![name.clone()], ctx),
         }
     }
@@ -217,9 +234,10 @@ impl Actor for Supervisor {
         if let Some(mut heard) = self.heard.take() {
             ctx.add_stream(stream::poll_fn(move |cx| heard.poll_recv(cx)));
         }
-        for child in [Child::Recorder, Child::Poller, Child::Keeper] {
+        for child in [Child::Recorder, Child::Poller, Child::Keeper, Child::Courier] {
             self.start_child(&child, ctx);
         }
+        ctx.run_interval(RING_EVERY, Self::ring);
         self.want(self.parts.watchlist.channels().cloned().collect(), ctx);
         self.start_child(&Child::Scout, ctx);
         if self.unlisted.is_empty() {

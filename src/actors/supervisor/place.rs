@@ -9,13 +9,13 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::loading::{flatten, load};
+use super::loading::{Kept, flatten, load};
 use super::stop::end;
 use super::{Child, Supervisor};
+use crate::actors::alarms::Alarms;
 use crate::actors::channel::ChannelActor;
 use crate::actors::live::Live;
 use crate::actors::poller::Watch;
-use crate::domain::channel::Channel;
 use crate::domain::gap::GapReason;
 use crate::domain::names::ChannelName;
 
@@ -159,7 +159,7 @@ impl Supervisor {
         ctx.spawn(load.into_actor(self).map(move |loaded, supervisor, ctx| {
             let (loaded, failed) = loaded.unwrap_or_else(|error| (Vec::new(), Some((error, names))));
             if supervisor.stopping {
-                supervisor.stop_loaded(&loaded, ctx);
+                supervisor.stop_loaded(loaded, ctx);
                 return supervisor.give_up(failed.iter().flat_map(|(_, names)| names));
             }
             supervisor.loaded(loaded, ctx);
@@ -185,31 +185,45 @@ impl Supervisor {
     }
 
     /// Channels that were loaded while adsum stops have no actor any more.
-    fn stop_loaded(&self, channels: &[(ChannelName, Channel)], ctx: &mut Context<Self>) {
-        for (name, channel) in channels {
-            let (stop, done) = (self.record_stop(channel), self.stopping_loads.borrow_mut().remove(name));
-            let stop = async move {
-                stop.await;
-                done.map(|done| done.send(()))
-            };
-            ctx.spawn(stop.into_actor(self).map(|_, _, _| ()));
+    fn stop_loaded(&self, kept: Vec<Kept>, ctx: &mut Context<Self>) {
+        for kept in kept {
+            self.stop_late(&self.live(kept), ctx);
         }
     }
 
-    fn loaded(&mut self, channels: Vec<(ChannelName, Channel)>, ctx: &mut Context<Self>) {
-        let mut names = Vec::with_capacity(channels.len());
-        for (name, mut channel) in channels {
-            let policy = self.parts.policies.of(&name);
-            channel.gap_after = policy.gap_after;
-            if self.parts.registry.get(&name).is_some() {
-                // It takes the place of one that died, with what that had observed and not recorded.
-                channel.unrecorded(self.clock().now());
-            }
-            let live = Arc::new(Live::new(channel, policy));
+    /// What the history has of a channel without an actor is known now, and adsum stops.
+    pub(super) fn stop_late(&self, live: &Live, ctx: &mut Context<Self>) {
+        let done = self.stopping_loads.borrow_mut().remove(&live.name);
+        let stop = self.record_stop(live);
+        let stop = async move {
+            stop.await;
+            done.map(|done| done.send(()))
+        };
+        ctx.spawn(stop.into_actor(self).map(|_, _, _| ()));
+    }
+
+    fn live(&self, Kept { mut channel, standings }: Kept) -> Arc<Live> {
+        let policy = self.parts.policies.of(&channel.name);
+        channel.gap_after = policy.gap_after;
+        if self.parts.registry.get(&channel.name).is_some() {
+            // It takes the place of one that died, with what that had observed and not recorded.
+            channel.unrecorded(self.clock().now());
+        }
+        let downtime = self.parts.downtime.filter(|_| !standings.is_empty());
+        let live = Live::new(channel, policy);
+        *live.alarms.write() = Alarms::loaded(standings, downtime);
+        Arc::new(live)
+    }
+
+    fn loaded(&mut self, kept: Vec<Kept>, ctx: &mut Context<Self>) {
+        self.quiet = None;
+        let mut names = Vec::with_capacity(kept.len());
+        for kept in kept {
+            let live = self.live(kept);
             self.parts.registry.publish(Arc::clone(&live));
             self.leave_what_was_found(&live);
-            self.channels.insert(name.clone(), Place::Dormant { since: Instant::now() });
-            names.push(name);
+            self.channels.insert(live.name.clone(), Place::Dormant { since: Instant::now() });
+            names.push(live.name.clone());
         }
         self.settle(names, ctx);
     }
@@ -227,7 +241,8 @@ impl Supervisor {
     fn start(&mut self, live: Arc<Live>) -> (Arc<Live>, Addr<ChannelActor>) {
         let obituary = self.obituary(Child::Channel(live.name.clone()));
         let (recorder, poller) = (self.recorder.clone(), self.poller.clone());
-        let actor = ChannelActor::new(Arc::clone(&live), recorder, poller, self.clock(), obituary).start();
+        let judge = self.parts.judge.clone();
+        let actor = ChannelActor::new(Arc::clone(&live), judge, recorder, poller, obituary).start();
         self.channels.insert(live.name.clone(), Place::Watched(actor.clone()));
         (live, actor)
     }

@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use futures_util::FutureExt as _;
-use futures_util::future::{LocalBoxFuture, join_all};
+use futures_util::future::{LocalBoxFuture, join, join_all};
 use tokio::sync::oneshot;
 use tracing::warn;
 
 use super::Supervisor;
 use super::place::Place;
 use crate::actors::channel::{ChannelActor, End};
+use crate::actors::courier;
+use crate::actors::live::Live;
 use crate::actors::poller::Halt;
 use crate::actors::recorder::record;
-use crate::domain::channel::Channel;
 use crate::domain::gap::GapReason;
 use crate::domain::names::ChannelName;
-use crate::history::Entry;
 
 /// Stop everything in order. Answers when the record is complete.
 #[derive(Message)]
@@ -33,11 +33,12 @@ pub(super) async fn end(channel: Addr<ChannelActor>, gap: Option<GapReason>) {
 
 impl Supervisor {
     /// Records that a channel without an actor is stopped. What is not recorded is told as after a crash.
-    pub(super) fn record_stop(&self, channel: &Channel) -> impl Future<Output = ()> + use<> {
-        let changes = channel.stop(self.clock().now(), GapReason::Stopped);
-        let (recorder, channel) = (self.recorder.clone(), channel.name.clone());
+    pub(super) fn record_stop(&self, live: &Live) -> impl Future<Output = ()> + use<> {
+        let changes = live.channel.read().stop(self.clock().now(), GapReason::Stopped);
+        let entry = self.parts.judge.propose(live, None, changes).entry;
+        let recorder = self.recorder.clone();
         async move {
-            let _ = record(&recorder, Entry::new(channel, changes)).await;
+            let _ = record(&recorder, entry).await;
         }
     }
 
@@ -48,13 +49,13 @@ impl Supervisor {
             Place::Watched(actor) | Place::Ending { actor, .. } => {
                 Some(end(actor.clone(), Some(GapReason::Stopped)).boxed_local())
             }
-            Place::Dormant { .. } | Place::Recording { .. } => {
+            Place::Dormant { .. } => {
                 let live = self.parts.registry.get(name)?;
-                let stop = self.record_stop(&live.channel.read());
+                let stop = self.record_stop(&live);
                 Some(stop.boxed_local())
             }
-            // The history may have begun it by now: it is stopped when that is known.
-            Place::ToLoad | Place::Loading => {
+            // What the history has of it by now is not known yet: it is stopped when that is.
+            Place::ToLoad | Place::Loading | Place::Recording { .. } => {
                 let (done, stopped) = oneshot::channel();
                 self.stopping_loads.borrow_mut().insert(name.clone(), done);
                 Some(async move { drop(stopped.await) }.boxed_local())
@@ -74,20 +75,29 @@ impl Handler<Stop> for Supervisor {
         let poller = self.poller.get();
         let ends: Vec<_> = self.channels.iter().filter_map(|(name, place)| self.stop(name, place)).collect();
         let states = Arc::clone(&self.parts.states);
+        let (history, clock) = (Arc::clone(&self.parts.recorder.history), self.clock());
+        let courier = self.courier.get();
         Box::pin(async move {
             if let Some(poller) = poller {
                 let _ = poller.send(Halt).await;
             }
-            join_all(ends).await;
-            match tokio::task::spawn_blocking(move || states.flush()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    warn!(%error, "the known states were not flushed; they are rebuilt when needed");
-                }
-                Err(error) => {
-                    warn!(%error, "the known states were not flushed; they are rebuilt when needed");
-                }
+            let ends = join_all(ends);
+            match courier {
+                Some(courier) => drop(join(ends, courier.send(courier::Halt)).await),
+                None => drop(ends.await),
             }
+            let finish = move || {
+                // How long it is down is told from here. If this cannot be noted, it is told from the last mark.
+                let _ = history.alive(clock.now());
+                states.flush()
+            };
+            let flushed = tokio::task::spawn_blocking(finish).await;
+            let lost = match flushed {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error.to_string(),
+                Err(error) => error.to_string(),
+            };
+            warn!(lost, "the known states were not flushed; they are rebuilt when needed");
         })
     }
 }
