@@ -105,7 +105,10 @@ fn a_firing_is_a_line_with_its_times_and_the_sum_follows() {
     let line = ended.stdout.lines().find(|line| line.starts_with("room.1 ")).expect("a line");
     // Due 10 s after 00:01:00, and met by an observation whose answer had arrived within the widest step, 8 s.
     assert!(line.contains("2026-01-01 00:01:10.000 … 00:01:18.000"), "{line}");
-    assert!(line.contains("2026-01-01 00:01:30.000 ") && line.contains(" cleared ") && line.ends_with("yes"), "{line}");
+    assert!(
+        line.contains("2026-01-01 00:01:30.000 ") && line.contains(" cleared ") && line.ends_with("yes"),
+        "{line}"
+    );
     assert!(ended.stdout.contains("fired: 2; resolved: 2"), "{}", ended.stdout);
     assert!(ended.stdout.contains("room.\\u{1b}[2J\\u{202e}b\\u{a}"), "{}", ended.stdout);
 }

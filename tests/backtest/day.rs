@@ -42,7 +42,8 @@ struct Room {
 impl Room {
     fn poll(&mut self, chance: &mut fastrand::Rng, blind: bool) -> Poll {
         if chance.u8(..100) < 6 {
-            self.others = if chance.bool() { self.others.saturating_sub(2) } else { (self.others + 2).min(40) };
+            self.others =
+                if chance.bool() { self.others.saturating_sub(2) } else { (self.others + 2).min(40) };
         }
         if chance.u8(..) == 0 {
             self.ada = !self.ada;

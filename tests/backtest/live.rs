@@ -199,6 +199,7 @@ impl Watched {
     fn judge(&mut self, seen: Option<&Observation>, changes: &Changes, now: Time) -> bool {
         let channel = &self.channel;
         let judged = self.alerts.iter_mut().map(|alert| alert.judge(channel, seen, changes, now));
-        judged.fold(false, |any, one| any || one)
+        // Each is judged.
+        judged.filter(|changed| *changed).count() > 0
     }
 }

@@ -72,9 +72,8 @@ impl<'a> Ledger<'a> {
             }
             _ => {}
         }
-        if !any {
-            let spell = self.open.take();
-            spell.into_iter().for_each(|spell| self.close(spell, Some(latest), latest));
+        if !any && let Some(open) = self.open.take() {
+            self.close(open, Some(latest), latest);
         }
     }
 

@@ -416,9 +416,10 @@ fn course(stretch: &Stretch, moment: Moment, user: Listing, partial: Option<Gap>
 impl Seen {
     fn begin(question: &Question<'_>, observed: &Observed, kept_since: Option<Time>) -> Self {
         let about_users = question.rule.condition.user().is_some();
-        let (since, last) = match about_users {
-            true => (observed.complete_since, observed.last_complete),
-            false => (observed.since, observed.last),
+        let (since, last) = if about_users {
+            (observed.complete_since, observed.last_complete)
+        } else {
+            (observed.since, observed.last)
         };
         let since = since.map_or(question.to, |since| kept_since.map_or(since, |kept| since.max(kept)));
         let start = since.max(question.from);
