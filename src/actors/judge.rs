@@ -189,8 +189,11 @@ impl<'a> Alert<'a> {
             if matches!(transition.change, Change::Resolved(_)) { silence.or(self.muted) } else { silence };
         let muted = silence.filter(|_| !notify.is_empty());
         let notify = if muted.is_some() { Vec::new() } else { notify.to_vec() };
-        if matches!(transition.change, Change::Firing | Change::Repeated) {
-            self.muted = muted;
+        match transition.change {
+            Change::Firing => self.muted = muted,
+            // Who was told that it fires is told of the end, also after a repetition that was muted.
+            Change::Repeated if muted.is_none() => self.muted = None,
+            Change::Repeated | Change::Pending | Change::Inactive(_) | Change::Resolved(_) => {}
         }
         Notice { transition, notify, muted }
     }

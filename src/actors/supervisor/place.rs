@@ -177,8 +177,8 @@ impl Supervisor {
         }));
     }
 
-    /// Whoever waits for these to be stopped waits in vain: they could not be loaded.
-    fn give_up<'a>(&self, names: impl Iterator<Item = &'a ChannelName>) {
+    /// Whoever waits for these to be stopped waits in vain: it is not known how they stand.
+    pub(super) fn give_up<'a>(&self, names: impl Iterator<Item = &'a ChannelName>) {
         for name in names {
             self.stopping_loads.borrow_mut().remove(name);
         }
@@ -187,15 +187,19 @@ impl Supervisor {
     /// Channels that were loaded while adsum stops have no actor any more.
     fn stop_loaded(&self, kept: Vec<Kept>, ctx: &mut Context<Self>) {
         for kept in kept {
-            let live = self.live(kept);
-            let done = self.stopping_loads.borrow_mut().remove(&live.name);
-            let stop = self.record_stop(&live);
-            let stop = async move {
-                stop.await;
-                done.map(|done| done.send(()))
-            };
-            ctx.spawn(stop.into_actor(self).map(|_, _, _| ()));
+            self.stop_late(&self.live(kept), ctx);
         }
+    }
+
+    /// Records the stop of a channel that could not be stopped before what was under way with it was done.
+    pub(super) fn stop_late(&self, live: &Live, ctx: &mut Context<Self>) {
+        let done = self.stopping_loads.borrow_mut().remove(&live.name);
+        let stop = self.record_stop(live);
+        let stop = async move {
+            stop.await;
+            done.map(|done| done.send(()))
+        };
+        ctx.spawn(stop.into_actor(self).map(|_, _, _| ()));
     }
 
     fn live(&self, Kept { mut channel, standings }: Kept) -> Arc<Live> {

@@ -49,13 +49,13 @@ impl Supervisor {
             Place::Watched(actor) | Place::Ending { actor, .. } => {
                 Some(end(actor.clone(), Some(GapReason::Stopped)).boxed_local())
             }
-            Place::Dormant { .. } | Place::Recording { .. } => {
+            Place::Dormant { .. } => {
                 let live = self.parts.registry.get(name)?;
                 let stop = self.record_stop(&live);
                 Some(stop.boxed_local())
             }
-            // The history may have begun it by now: it is stopped when that is known.
-            Place::ToLoad | Place::Loading => {
+            // The history may have begun it, or recorded what became of its alerts: it is stopped when that is known.
+            Place::ToLoad | Place::Loading | Place::Recording { .. } => {
                 let (done, stopped) = oneshot::channel();
                 self.stopping_loads.borrow_mut().insert(name.clone(), done);
                 Some(async move { drop(stopped.await) }.boxed_local())
