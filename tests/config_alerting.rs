@@ -420,11 +420,14 @@ fn a_bad_mail_address_is_refused(#[case] line: &str, #[case] key: &str) {
 }
 
 #[rstest]
-#[case("'mail.example.com'", "'adsum <adsum@example.com>'")]
-#[case("'127.0.0.1'", "'\"Room, crowded\" <a+b@x.example>'")]
-#[case("'[::1]'", "'a.b@localhost'")]
-fn good_mail_servers_and_addresses_are_read(#[case] host: &str, #[case] from: &str) {
-    Given::notifier(&format!("kind = 'email'\nhost = {host}\nfrom = {from}\nto = ['x@y.z']")).load();
+#[case("mail.example.com", "mail.example.com", "'adsum <adsum@example.com>'")]
+#[case("127.0.0.1", "127.0.0.1", "'\"Room, crowded\" <a+b@x.example>'")]
+#[case("[::1]", "::1", "'a.b@localhost'")]
+fn good_mail_servers_and_addresses_are_read(#[case] host: &str, #[case] read: &str, #[case] from: &str) {
+    let given = format!("kind = 'email'\nhost = '{host}'\nfrom = {from}\nto = ['x@y.z']");
+    let kind = Given::notifier(&given).only_kind();
+    let NotifierKind::Email(email) = kind else { panic!("{kind:?}") };
+    assert_eq!(email.host, read, "as connections take it");
 }
 
 #[test]
@@ -505,4 +508,26 @@ fn the_description_says_who_is_told_of_what_and_no_secret() {
     Note: notifier "chat" is told of nothing.
     Links in messages begin with https://adsum.example.com.
     "#);
+}
+
+/// The pieces of TOML in README.md, in their order.
+fn of_the_readme() -> Vec<&'static str> {
+    let pieces = include_str!("../README.md").split("```toml\n").skip(1);
+    pieces.map(|piece| piece.split_once("```").expect("an end").0).collect()
+}
+
+#[test]
+fn the_configurations_of_the_readme_are_good() {
+    let [first, alerts, mail, templates] = of_the_readme()[..] else {
+        panic!("other pieces than known here")
+    };
+    let secrets =
+        |text: &str| text.replace("/run/secrets/hook", "@hook").replace("/run/secrets/mail", "@mail");
+    let first = first.replace("sub-c-…", "sub-c-1");
+    let given = Given::file(&secrets(&format!("{first}\n{alerts}\n{mail}\n{templates}")))
+        .beside("hook", SECRET)
+        .beside("mail", "pass");
+    let config = adsum::app::load(&given.sources).expect("a good configuration");
+    assert_eq!((config.alerting.rules.len(), config.alerting.notifiers.len()), (1, 2));
+    assert!(config.alerting.notifiers[1].texts.title.is_some(), "the templates were tried too");
 }

@@ -89,7 +89,7 @@ async fn many_channels_that_cross_a_rule_together_make_one_message() {
     let got = hook.got();
     assert_eq!(got.len(), 1);
     let data = &got[0].json()["data"];
-    assert_eq!((data["alerts"].as_array().unwrap().len(), &data["more"]), (20, &json!(5)));
+    assert_eq!(data["alerts"].as_array().unwrap().len(), 25);
     assert_eq!(data["title"], "firing: crowded (warning), 25 channels");
 }
 

@@ -125,6 +125,7 @@ impl Courier {
             return self.look_in(AGAIN, ctx);
         }
         (self.looking, self.again) = (true, false);
+        self.count();
         let edition = self.parts.editions.current();
         self.desks.take(&edition);
         let now = self.parts.clock.now();
@@ -133,6 +134,7 @@ impl Courier {
         let work = async move { tokio::task::spawn_blocking(move || look(&*history, &asks, now)).await };
         ctx.spawn(work.into_actor(self).map(move |result, courier, ctx| {
             courier.looking = false;
+            courier.count();
             match courier.reads.take(result) {
                 Some(round) => courier.looked(&edition, round, ctx),
                 None => courier.look_in(AGAIN, ctx),
@@ -200,8 +202,9 @@ impl Courier {
         courier.look(ctx);
     }
 
+    /// Publishes how much is under way, a look at the outbox included.
     fn count(&self) {
-        self.under_way.send_replace(self.desks.under_way());
+        self.under_way.send_replace(self.desks.under_way() + usize::from(self.looking));
     }
 }
 

@@ -34,7 +34,6 @@
 //!   `send_resolved`) change nothing but what is told from then on.
 
 pub mod backtest;
-mod group;
 mod input;
 mod names;
 mod rule;
@@ -44,7 +43,6 @@ mod step;
 mod stored;
 mod transition;
 
-pub use group::{Group, LISTED, Listed};
 pub use input::{Input, Listing, Sighting};
 pub use names::{AlertId, LabelError, MAX_LABEL_BYTES, NotifierName, RuleName};
 pub use rule::{Condition, OnGap, Rule, Severity, Verdict};
