@@ -137,7 +137,9 @@ impl Case<'_> {
         let mut inputs = Vec::new();
         inputs.extend(down_since.map(|down_since| Input::Resumed { down_since, at: now }));
         if is_new {
-            inputs.extend(Input::of_new_rule(condition, self.channel, now));
+            // A gap that has opened since the observation at hand had arrived is none.
+            let at = self.seen.map_or(now, |seen| seen.moment.latest);
+            inputs.extend(Input::of_new_rule(condition, self.channel, at));
         }
         inputs.extend(Input::of_commit(condition, self.channel, self.seen, self.changes, now));
         inputs.push(Input::Time(now));

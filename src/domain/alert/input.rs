@@ -132,9 +132,7 @@ impl Input {
     /// observation. Without this a condition that held already would wait until something changes. `None`: nothing was
     /// observed yet.
     pub fn of_new_rule(condition: &Condition, channel: &Channel, now: Time) -> Option<Self> {
-        // One that has only just opened is heard of when it is recorded; it may be that it never is.
-        let gap = channel.open_gap(now).filter(|gap| channel.in_gap() && !gap.users_only);
-        if let Some(gap) = gap {
+        if let Some(gap) = channel.open_gap(now).filter(|gap| !gap.users_only) {
             return Some(Self::Gap { gap, at: now });
         }
         let last = Sighting::last_of(channel, None)?;
