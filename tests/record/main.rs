@@ -6,6 +6,8 @@
 
 mod alerting;
 mod alerts_kills;
+mod alerts_life;
+mod alerts_world;
 mod bad_input;
 mod crowd;
 mod discovered;
