@@ -57,18 +57,6 @@ pub(crate) async fn changes(api: &Api) -> Vec<Change> {
     api.all("/v1/alerts/history").await
 }
 
-/// What became of each alert, the oldest first, in one word each.
-pub(crate) fn words(changes: &[Change]) -> Vec<&str> {
-    changes.iter().map(|change| change.change.as_str()).collect()
-}
-
-/// Waits until so much is recorded; the record.
-pub(crate) async fn recorded(api: &Api, count: usize) -> Vec<Change> {
-    let what = format!("{count} changes of alerts are recorded");
-    until(&what, async || changes(api).await.len() >= count).await;
-    changes(api).await
-}
-
 /// Waits until nothing is left to be delivered; all deliveries.
 pub(crate) async fn delivered(api: &Api) -> Vec<Value> {
     until("nothing is left to be delivered", async || {

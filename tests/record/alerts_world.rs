@@ -150,10 +150,16 @@ impl World {
 
     /// In the end the receiver was told what the record says is to be told. What it was told, each once.
     pub(crate) async fn told(&self) -> Vec<Told> {
+        self.told_if(|_| true).await
+    }
+
+    /// The same where not everything that is recorded is wanted by its rule.
+    pub(crate) async fn told_if(&self, wanted: impl Fn(&Change) -> bool) -> Vec<Told> {
         let api = self.api();
         delivered(&api).await;
         let got = self.hook.got();
-        arrived_as_recorded(&changes(&api).await, &got);
+        let due: Vec<_> = changes(&api).await.into_iter().filter(wanted).collect();
+        arrived_as_recorded(&due, &got);
         let mut all = told(&got);
         all.sort();
         all.dedup();

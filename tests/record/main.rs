@@ -5,8 +5,11 @@
 #![allow(clippy::disallowed_methods, reason = "the wall clock around every action is the truth here")]
 
 mod alerting;
+mod alerts_bursts;
+mod alerts_edits;
 mod alerts_kills;
 mod alerts_life;
+mod alerts_restarts;
 mod alerts_world;
 mod bad_input;
 mod crowd;
