@@ -30,6 +30,7 @@ pub(crate) fn rule(name: &str, channel: &str, more: &str) -> String {
 
 /// A change of an alert, as it is recorded.
 #[derive(Debug, Clone, Deserialize)]
+#[allow(clippy::struct_field_names, reason = "as in the answer")]
 pub(crate) struct Change {
     pub(crate) alert_id: String,
     pub(crate) rule: String,

@@ -11,17 +11,19 @@ use crate::alerts_world::{Again, World};
 /// Two people are in all of them.
 const CHANNELS: [&str; 3] = ["hall", "lobby", "room"];
 
-/// Of an alert that ends with its rule, or with what its rule was.
-fn ends(change: &str, why: &str) -> (String, Option<String>) {
+/// What became of an alert, and why if it ended.
+type Became = (String, Option<String>);
+
+fn ends(change: &str, why: &str) -> Became {
     (change.to_owned(), Some(why.to_owned()))
 }
 
-fn begins(change: &str) -> (String, Option<String>) {
+fn begins(change: &str) -> Became {
     (change.to_owned(), None)
 }
 
-/// What became of the alerts of each rule and channel, and why.
-fn by_place(changes: &[Change]) -> BTreeMap<(&str, &str), Vec<(String, Option<String>)>> {
+/// What became of the alerts of each rule and channel.
+fn by_place(changes: &[Change]) -> BTreeMap<(&str, &str), Vec<Became>> {
     let mut places: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for change in changes {
         let place = places.entry((change.rule.as_str(), change.channel.as_str())).or_default();

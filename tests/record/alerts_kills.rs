@@ -112,7 +112,7 @@ async fn a_thousand_alerts_arrive_in_order_though_adsum_is_killed_ten_times_and_
     let looking = tokio::spawn(stage.clone().look(lives.address.clone()));
     let mut groups = JoinSet::new();
     for (number, group) in GROUPS.iter().enumerate() {
-        groups.spawn(stage.clone().drive(names(group), number % 2 == 0, rng.fork()));
+        groups.spawn(stage.clone().drive(names(group), is_staffed(number), rng.fork()));
     }
     let daemon = stage.befall(&mut lives, &mut hook, daemon).await;
     groups.join_all().await;
@@ -150,12 +150,17 @@ fn settings(origin: &str, hook: &Receiver) -> Settings {
         .iter()
         .enumerate()
         .map(|(number, group)| {
-            let bound = if number % 2 == 0 { 1 } else { 0 };
+            let bound = u8::from(is_staffed(number));
             rule(&format!("rule{number}"), &format!("{group}.*"), &format!("occupancy_above = {bound}"))
         })
         .collect();
     settings.more = configuration(hook, &rules);
     settings
+}
+
+/// Whether somebody is always in the channels of this group: else an alert is resolved when a channel is empty.
+fn is_staffed(group: usize) -> bool {
+    group.is_multiple_of(2)
 }
 
 fn names(group: &str) -> Vec<String> {
@@ -216,9 +221,11 @@ impl Stage {
                 // Longer, for all of them, than a delivery waits for more.
                 tokio::time::sleep(Duration::from_millis(rng.u64(..150))).await;
                 if rng.u8(..10) == 0 {
-                    self.cross(channel, up, false).await;
-                    tokio::time::sleep(Duration::from_millis(rng.u64(..400))).await;
-                    self.cross(channel, !up, false).await;
+                    // Perhaps seen, perhaps not.
+                    for up in [up, !up] {
+                        self.cross(channel, up, false).await;
+                        tokio::time::sleep(Duration::from_millis(rng.u64(..500))).await;
+                    }
                 }
                 self.cross(channel, up, true).await;
             }
@@ -228,9 +235,10 @@ impl Stage {
     }
 
     async fn cross(&self, channel: &str, up: bool, held: bool) {
-        let span = match up {
-            true => self.wire.heartbeat(channel, "somebody", NEVER).await,
-            false => self.wire.leave(channel, "somebody").await,
+        let span = if up {
+            self.wire.heartbeat(channel, "somebody", NEVER).await
+        } else {
+            self.wire.leave(channel, "somebody").await
         };
         let mut crossings = self.crossings.lock().unwrap();
         crossings.entry(channel.to_owned()).or_default().push(Crossing { up, span, held });

@@ -31,13 +31,6 @@ async fn becomes(world: &World, channel: &str, expected: &[(&str, Option<i64>)])
     of(world, channel).await
 }
 
-/// Silences a channel's alerts, for so long; the silence's number.
-async fn silence(world: &World, channel: &str, lasts: &str) -> i64 {
-    let silence = ["silence", "add", "--rule", "crowded", "--channel", channel, "--for", lasts];
-    let made = world.ask(&[&silence[..], &["--author", "me", "--reason", "a fair"]].concat()).await;
-    made["id"].as_i64().unwrap()
-}
-
 /// What is said now of a channel's alert.
 async fn now(world: &World, channel: &str) -> Value {
     let listed: Value = world.api().get(&format!("/v1/alerts?channel={channel}")).await;
@@ -61,8 +54,7 @@ async fn the_whole_life_of_an_alert_is_in_the_record_with_its_windows_and_what_w
         world.joins(channel, "first").await;
     }
     world.seen().await;
-    let (muted, hushed) =
-        (silence(&world, "room.muted", "1h").await, silence(&world, "room.hushed", "1h").await);
+    let (muted, hushed) = (world.silence("room.muted", "1h").await, world.silence("room.hushed", "1h").await);
     assert_eq!((muted, hushed), (1, 2));
 
     // Pending, and over before it has held for long enough.
@@ -101,7 +93,7 @@ async fn the_whole_life_of_an_alert_is_in_the_record_with_its_windows_and_what_w
     // What was told is told again in its time; a silence mutes that as well.
     let told = [("pending", None), ("firing", None), ("repeated", None)];
     becomes(&world, "room.told", &told).await;
-    let later = silence(&world, "room.told", "1h").await;
+    let later = world.silence("room.told", "1h").await;
     let told = [&told[..], &[("repeated", Some(later))]].concat();
     becomes(&world, "room.told", &told).await;
     world.ask(&["silence", "end", &later.to_string()]).await;

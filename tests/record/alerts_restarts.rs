@@ -139,3 +139,47 @@ async fn what_begins_and_ends_while_adsum_is_down_is_told_after_it_with_windows_
     assert!(ended.admits(ends) && ended.not_before.is_some(), "{changes:#?}");
     assert_eq!(world.told().await.len(), 3);
 }
+
+#[tokio::test]
+async fn a_silence_outlasts_a_kill_and_what_it_muted_is_told_when_it_ends() {
+    let mut world = crowded("occupancy_above = 1").await;
+    let silence = world.silence("*", "1h").await;
+    world.joins("hall", "second").await;
+    world.becomes("crowded", &["firing"]).await;
+    world.again(Again::Kill).await;
+    world.joins("lobby", "first").await;
+    world.joins("lobby", "second").await;
+    world.becomes("crowded", &["firing", "firing"]).await;
+    world.seen().await;
+    assert!(world.changes().await.iter().all(|change| change.muted == Some(silence)));
+    assert_eq!(world.told().await, []);
+    world.leaves("hall", "second").await;
+    world.becomes("crowded", &["firing", "firing", "resolved"]).await;
+    world.ask(&["silence", "end", &silence.to_string()]).await;
+    world.becomes("crowded", &["firing", "firing", "resolved", "repeated"]).await;
+    let told = world.told().await;
+    let told: Vec<_> = told.iter().map(|told| (told.channel.as_str(), told.change.as_str())).collect();
+    assert_eq!(told, [("lobby", "repeated")], "the end of what nobody was told of is not told");
+}
+
+#[rstest]
+#[case::stopped(Again::Restart)]
+#[case::killed(Again::Kill)]
+#[tokio::test]
+async fn what_fires_still_when_its_silence_ended_while_adsum_was_down_is_told_at_its_start(
+    #[case] how: Again,
+) {
+    let mut world = crowded("occupancy_above = 1").await;
+    world.silence("hall", "8s").await;
+    world.joins("hall", "second").await;
+    world.becomes("crowded", &["firing"]).await;
+    match how {
+        Again::Kill => world.kill(),
+        _ => world.stop(),
+    }
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    world.start_again().await;
+    world.becomes("crowded", &["firing", "repeated"]).await;
+    let told = world.told().await;
+    assert_eq!((told.len(), told[0].change.as_str()), (1, "repeated"));
+}

@@ -127,6 +127,13 @@ impl World {
         serde_json::from_slice(&done.stdout).unwrap()
     }
 
+    /// Silences the alerts of the rule `crowded` in a channel, for so long; the silence's number.
+    pub(crate) async fn silence(&self, channel: &str, lasts: &str) -> i64 {
+        let silence = ["silence", "add", "--rule", "crowded", "--channel", channel, "--for", lasts];
+        let made = self.ask(&[&silence[..], &["--author", "me", "--reason", "a fair"]].concat()).await;
+        made["id"].as_i64().unwrap()
+    }
+
     /// What became of alerts so far.
     pub(crate) async fn changes(&self) -> Vec<Change> {
         changes(&self.api()).await
