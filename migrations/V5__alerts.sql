@@ -83,6 +83,7 @@ CREATE INDEX deliveries_free ON deliveries (notifier_id, number, due) WHERE stat
 CREATE INDEX deliveries_next ON deliveries (notifier_id, due) WHERE status = 0 AND blocked = 0;
 CREATE INDEX deliveries_by_notifier ON deliveries (notifier_id);
 CREATE INDEX deliveries_by_status ON deliveries (status);
+CREATE INDEX deliveries_by_time ON deliveries (created);
 CREATE INDEX deliveries_finished ON deliveries (finished) WHERE finished IS NOT NULL;
 CREATE INDEX deliveries_by_channel ON deliveries (channel_id) WHERE channel_id IS NOT NULL;
 
@@ -95,15 +96,15 @@ CREATE TABLE notifications (
 CREATE INDEX notifications_by_change ON notifications (change_id);
 
 -- In which order the pending deliveries to a notifier tell of a rule and a channel: by number, one after the other.
+-- What a delivery is about keeps the channel.
 CREATE TABLE turns (
     notifier_id INTEGER NOT NULL REFERENCES notifiers (id),
     rule        TEXT NOT NULL,
-    channel_id  INTEGER NOT NULL REFERENCES channels (id),
+    channel_id  INTEGER NOT NULL,
     delivery    INTEGER NOT NULL REFERENCES deliveries (number),
     PRIMARY KEY (notifier_id, rule, channel_id, delivery)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX turns_by_delivery ON turns (delivery);
-CREATE INDEX turns_by_channel ON turns (channel_id);
 
 CREATE TABLE attempts (
     id        INTEGER PRIMARY KEY,

@@ -10,8 +10,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use adsum::notify::Keys;
+use reqwest::Response;
 use rstest::rstest;
+use secrecy::SecretString;
+use serde_json::Value;
 use tempfile::TempDir;
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 /// 24 bytes.
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3";
@@ -40,7 +46,8 @@ impl Given {
     fn write(&self, text: &str) {
         let folder = self.folder.path().to_str().expect("text");
         let base = format!(
-            "[pubnub]\nsubscribe_key = 'demo'\norigin = 'http://{}'\n[watch]\nchannels = ['lobby', 'room.*']\n\
+            "[pubnub]\nsubscribe_key = 'demo'\norigin = 'http://{}'\ncache_ttl = '0s'\n[watch]\ninterval = '500ms'\n\
+             \nchannels = ['lobby', 'room.*']\n\
              [history]\nurl = 'sqlite:@/data/history.db'\n[state]\npath = '@/data/state.sled'\n\
              [server]\nlisten = '127.0.0.1:0'\n",
             self.origin
@@ -67,8 +74,9 @@ impl Given {
         let mut child = self.command("run").stdout(Stdio::piped()).stderr(file).spawn().expect("runs");
         let mut line = String::new();
         let read = BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line);
-        let daemon = Daemon { child, log };
-        assert!(read.is_ok() && line.starts_with("adsum: http://"), "{line:?}\n{}", daemon.log());
+        let address = line.trim_end().strip_prefix("adsum: http://").map(str::to_owned);
+        let daemon = Daemon { child, log, address: address.unwrap_or_default() };
+        assert!(read.is_ok() && !daemon.address.is_empty(), "{line:?}\n{}", daemon.log());
         daemon
     }
 }
@@ -77,6 +85,7 @@ impl Given {
 struct Daemon {
     child: Child,
     log: PathBuf,
+    address: String,
 }
 
 impl Daemon {
@@ -250,14 +259,74 @@ fn a_configuration_read_again_whose_notifiers_cannot_be_made_is_refused_as_a_who
 
 #[test]
 fn the_secrets_of_notifiers_are_read_again_when_their_files_change() {
-    let given = Given::new(&webhook("").replace(&format!("secret = '{SECRET}'"), "secret_file = '@/secret'"));
+    let ops = webhook("").replace(&format!("secret = '{SECRET}'"), "secret_file = '@/secret'");
+    let team = "[[notifier]]\nname = 'team'\nkind = 'slack'\nurl_file = '@/url'\n";
+    let given = Given::new(&format!("{ops}{team}"));
     write_secret(&given.path("secret"), SECRET);
+    write_secret(&given.path("url"), "https://hooks.invalid/hidden");
     let daemon = given.run();
     write_secret(&given.path("secret"), "none");
-    daemon.until_it_logs(&["WARN", "the secrets stay as they are", "whsec_"]);
+    write_secret(&given.path("url"), "http://10.0.0.1/hidden");
+    daemon.until_it_logs(&["WARN", "stay as they are", "notifier=\"ops\"", "whsec_"]);
+    daemon.until_it_logs(&["WARN", "stay as they are", "notifier=\"team\"", "allow_private"]);
     assert!(!daemon.log().contains("secrets of notifiers were read again"), "{}", daemon.log());
     write_secret(&given.path("secret"), &SECRET.replace('M', "N"));
+    // The other one keeps it from nothing.
     daemon.until_it_logs(&["INFO", "the secrets of notifiers were read again"]);
+    assert!(!daemon.log().contains("hidden"), "{}", daemon.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_is_told_as_the_configuration_of_the_moment_says() {
+    let receiver = MockServer::start().await;
+    Mock::given(any()).respond_with(ResponseTemplate::new(204)).mount(&receiver).await;
+    let ops = webhook("allow_private = true")
+        .replace("https://example.com", &receiver.uri())
+        .replace(&format!("secret = '{SECRET}'"), "secret_file = '@/secret'");
+    // Nobody answers for the channel, so it is in a gap soon.
+    let blind = "[[alert]]\nname = 'blind'\nchannels = ['lobby']\nunobserved = true\nnotify = ['ops']\n";
+    let (old, new) = (SECRET.to_owned(), SECRET.replace('M', "N"));
+    let given = Given::new("");
+    write_secret(&given.path("secret"), &old);
+    let daemon = given.run();
+    given.write(&format!("{ops}{blind}"));
+    daemon.signal("-HUP");
+    let fired = told(&receiver, 1, &old).await;
+    assert_eq!(fired["type"], "adsum.alert.firing", "{fired}");
+    assert_eq!(fired["source"], format!("http://{}", daemon.address), "{fired}");
+    let link = fired["data"]["alerts"][0]["link"].as_str().expect("a link");
+    let answer = reqwest::get(link).await.and_then(Response::error_for_status).expect("it leads somewhere");
+    let answer: Value = serde_json::from_str(&answer.text().await.expect("a body")).expect("JSON");
+    assert_eq!(answer["items"][0]["alert_id"], fired["data"]["alert_id"], "{answer}");
+    write_secret(&given.path("secret"), &new);
+    daemon.until_it_logs(&["INFO", "the secrets of notifiers were read again"]);
+    given.write(&format!("public_url = 'https://adsum.example.com/'\n{ops}"));
+    daemon.signal("-HUP");
+    let resolved = told(&receiver, 2, &new).await;
+    assert_eq!(resolved["type"], "adsum.alert.resolved", "{resolved}");
+    assert_eq!(resolved["data"]["alert_id"], fired["data"]["alert_id"], "{resolved}");
+    let alert = &resolved["data"]["alerts"][0];
+    assert!(alert["because"].as_str().expect("a reason").contains("rule was removed"), "{resolved}");
+    let link = alert["link"].as_str().expect("a link");
+    assert!(link.starts_with("https://adsum.example.com/v1/"), "{link}");
+}
+
+/// What the receiver was told as the `number`th, signed with `secret`.
+async fn told(receiver: &MockServer, number: usize, secret: &str) -> Value {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let requests = receiver.received_requests().await.expect("they are kept");
+        if let Some(request) = requests.get(number - 1) {
+            let header = |name: &str| request.headers.get(name).expect("a header").to_str().expect("text");
+            let keys = Keys::new(&[SecretString::from(secret)]).expect("a secret");
+            let timestamp = header("webhook-timestamp").parse().expect("seconds");
+            let signature = keys.sign(header("webhook-id"), timestamp, &request.body);
+            assert_eq!(header("webhook-signature"), signature);
+            return serde_json::from_slice(&request.body).expect("JSON");
+        }
+        assert!(Instant::now() < until, "{} messages, not {number}", requests.len());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// Never half of it.

@@ -297,10 +297,14 @@ impl Recorder {
         if self.marking || (self.committing && self.parts.health.borrow().is_some()) {
             return;
         }
-        let Some(mark) = mark_of(&self.parts.registry) else { return };
+        let mark = mark_of(&self.parts.registry);
         self.marking = true;
-        let history = Arc::clone(&self.parts.history);
-        let work = async move { tokio::task::spawn_blocking(move || history.mark(&mark)).await };
+        let (history, now) = (Arc::clone(&self.parts.history), self.parts.clock.now());
+        let write = move || {
+            mark.map_or(Ok(()), |mark| history.mark(&mark))?;
+            history.alive(now)
+        };
+        let work = async move { tokio::task::spawn_blocking(write).await };
         ctx.spawn(work.into_actor(self).map(|result, recorder, _| {
             recorder.marking = false;
             match result {

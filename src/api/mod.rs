@@ -13,7 +13,7 @@ mod pages;
 mod params;
 mod problem;
 mod routes;
-mod times;
+pub(crate) mod times;
 
 use std::convert::Infallible;
 use std::io;

@@ -86,9 +86,9 @@ fn greet(demo: &app::Demo) -> Result<(), Failure> {
         format!("  origin  http://{origin}   a Presence API server; subscribe key \"{key}\""),
         format!("  data    {}{kept}", data.display()),
         format!(
-            "  alert   \"{rule}\": more than {quiet} in {party}, which a party every 40 s makes so; the log tells"
+            "  alert   \"{rule}\" fires while more than {quiet} are in {party}: at the party there, every 40 s"
         ),
-        "          (nobody else is told: README, \"Alerts\", says how to add a notifier)".to_owned(),
+        "          (nobody is told but this log; README, \"Alerts\", says how to add a notifier)".to_owned(),
         String::new(),
         "Try in another terminal:".to_owned(),
         String::new(),
@@ -191,7 +191,7 @@ fn alert_line(change: &Value) -> String {
         ("ended", "ended", Kind::Window),
     ] {
         if !field(change, name).is_null() {
-            line.push_str(&format!("  {label} {}", shown(name, kind)));
+            line = format!("{line}  {label} {}", shown(name, kind));
         }
     }
     line

@@ -2,6 +2,7 @@
 #![allow(clippy::doc_markdown, reason = "the doc comments of flags are the help a terminal shows")]
 
 mod alerts;
+mod backtest;
 mod channels;
 mod check;
 mod completions;
@@ -28,6 +29,7 @@ mod table;
 mod tail;
 mod targets;
 mod terminal;
+mod test_notify;
 mod visits;
 mod was;
 mod r#where;
@@ -88,6 +90,7 @@ enum Command {
     Tail(tail::Tail),
     Alerts(Box<alerts::Alerts>),
     Silence(Box<silence::Silence>),
+    TestNotify(test_notify::TestNotify),
     Completions(completions::Completions),
 }
 
@@ -147,6 +150,7 @@ impl Cli {
             Command::Tail(command) => command.run().await,
             Command::Alerts(command) => command.run().await,
             Command::Silence(command) => command.run().await,
+            Command::TestNotify(command) => command.run().await,
             Command::Completions(command) => command.run(),
         }
     }

@@ -2,16 +2,14 @@
 //!
 //! All of an alert's change is in the commit of what changed it: its new state, its transitions, and a notification for
 //! everybody who is to be told. Notifications of one rule to one notifier that follow each other closely are one delivery:
-//! as long as the newest delivery of its group ([`Group`]) is of the same kind and was not tried yet, a notification joins
+//! as long as the newest delivery of the rule to the notifier is of the same kind and was not tried yet, a notification joins
 //! it; otherwise it begins another. Presence events make a delivery each.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Result;
-use crate::domain::alert::{
-    AlertId, AlertState, Group, NotifierName, RuleName, Severity, Silence, Transition,
-};
+use crate::domain::alert::{AlertId, AlertState, NotifierName, RuleName, Severity, Silence, Transition};
 use crate::domain::event::{EventKind, Recorded};
 use crate::domain::names::ChannelName;
 use crate::domain::time::Time;
@@ -20,10 +18,12 @@ use crate::domain::time::Time;
 /// make one message.
 pub const GATHER: Duration = Duration::from_secs(1);
 
-/// The most alerts of one delivery; a message lists a few of them and counts the rest.
-pub const MAX_TOLD_TOGETHER: usize = 10_000;
+/// The most alerts of one delivery. A webhook lists them all, in some 100 kB where names are of ordinary length; a text lists
+/// a few and counts the rest.
+pub const MAX_TOLD_TOGETHER: usize = 250;
 
-/// The most deliveries to one notifier that wait. What comes beyond is recorded as failed at once.
+/// The most deliveries to one notifier that wait. What comes beyond is recorded as failed at once: as one delivery for
+/// all of the same rule and kind that come within [`GATHER`]. What is sent again on request may wait beyond that.
 pub const MAX_WAITING: usize = 100_000;
 
 /// The most silences that are kept: those that mute, will mute, or are over and not expired yet.
@@ -279,7 +279,7 @@ pub struct Outgoing {
 /// What a delivery says.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Told {
-    /// The first [`crate::domain::alert::LISTED`] of its transitions, in order; [`Delivery::count`] says how many there are.
+    /// Its transitions, in order.
     Alerts(Vec<AlertChange>),
     /// The event; `None` if it has expired.
     Event(Option<Recorded>),
@@ -343,19 +343,22 @@ pub trait AlertHistory: Send + Sync + 'static {
 
     /// What of the notifier's deliveries may be tried at `now`, at most `limit`: pending ones that are due, in order of
     /// their numbers, as far as no earlier one to the same notifier that is pending is about the same rule and channel,
-    /// or, for presence events, the same channel. Nothing joins them from now on.
+    /// or, for presence events, the same channel. Nothing joins them from now on. What is under way is given again.
     ///
     /// # Errors
     /// See [`super::HistoryError`].
     fn due(&self, notifier: &NotifierName, now: Time, limit: usize) -> Result<Vec<Outgoing>>;
 
-    /// The notifiers that pending deliveries are for, with how many and when the next is due; in order of name.
+    /// The notifiers that pending deliveries are for, with how many, and when the next of those is due that wait for no
+    /// earlier one (see [`AlertHistory::due`]); in order of name.
     ///
     /// # Errors
     /// See [`super::HistoryError`].
     fn waiting(&self) -> Result<Vec<(NotifierName, u64, Time)>>;
 
-    /// Notes a try of a pending delivery and what follows; `attempt.number` 0 does not count as one.
+    /// Notes a try of a pending delivery and what follows; `attempt.number` 0 does not count as one. If it was given up
+    /// while it was under way, nothing follows but that it was delivered if it was. A try that was noted already (the same
+    /// number and time) is not noted again: whoever does not know whether it was may say it twice.
     ///
     /// # Errors
     /// See [`super::HistoryError`].
@@ -385,11 +388,4 @@ pub trait AlertHistory: Send + Sync + 'static {
     /// # Errors
     /// See [`super::HistoryError`].
     fn retry(&self, id: &str, now: Time) -> Result<Option<Delivery>>;
-}
-
-impl Delivery {
-    /// The group whose messages it is one of; `None` for a presence event.
-    pub fn group(&self) -> Option<Group> {
-        self.rule.clone().map(|rule| Group { notifier: self.notifier.clone(), rule })
-    }
 }

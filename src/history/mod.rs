@@ -1,10 +1,12 @@
-//! The durable record, behind one trait. An adapter keeps events, visits, gaps, occupancy runs and watches, commits
-//! many channels' changes at once or not at all, and answers questions from a consistent view.
+//! The durable record, behind one trait. An adapter keeps events, visits, gaps, occupancy runs, watches, and what is kept
+//! of alerts ([`alerts`]), commits many channels' changes at once or not at all, and answers questions from a consistent
+//! view.
 //!
 //! Methods block: callers run them where blocking is allowed. Nothing here knows a rule about presence; adapters store
 //! what [`crate::domain`] worked out and give it back.
 
 pub mod alerts;
+pub mod backtest;
 pub mod sqlite;
 
 use std::time::Duration;
@@ -264,7 +266,7 @@ pub trait History: AlertHistory {
     /// Commits all entries at once or nothing. Gives the events with their ids, in order of ids; ids follow the order
     /// of the entries. An event whose number is not its channel's next is a [`HistoryError::Conflict`], and so are an
     /// arrival of somebody who is there, a leave or a state of somebody who is not, and a channel that was never begun
-    /// or was forgotten.
+    /// or was forgotten. What is to be told of it all is in the same commit (see [`alerts`]).
     ///
     /// # Errors
     /// See [`HistoryError`].
@@ -275,6 +277,13 @@ pub trait History: AlertHistory {
     /// # Errors
     /// See [`HistoryError`].
     fn mark(&self, mark: &Mark) -> Result<()>;
+
+    /// Notes that adsum is running at `at`, whether or not anything is observed. An earlier time than was noted before
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    fn alive(&self, at: Time) -> Result<()>;
 
     /// Notes a good discovery, and that the watches of what it lists for the first time begin, at once (see
     /// [`History::begin`]). An older one than was noted before changes nothing.
@@ -328,7 +337,7 @@ pub trait History: AlertHistory {
     /// See [`HistoryError`].
     fn event_ids(&self) -> Result<(EventId, EventId)>;
 
-    /// The latest time of anything that was observed or marked; `None` if nothing was.
+    /// The latest time of anything that was observed or marked, or at which adsum was noted to run; `None` if nothing was.
     ///
     /// # Errors
     /// See [`HistoryError`].
@@ -390,8 +399,10 @@ pub trait History: AlertHistory {
     /// See [`HistoryError`].
     fn remove_watch(&self, watch: &str) -> Result<bool>;
 
-    /// Forgets what ended before `before`: events, visits, gaps, runs, the rosters of channels unwatched since then.
-    /// Removes at most `limit` rows and says whether more are left.
+    /// Forgets what ended before `before`: events, visits, gaps, runs, the rosters of channels unwatched since then;
+    /// deliveries that were finished, transitions of alerts that no delivery tells of any more, silences. How an alert
+    /// stands is not forgotten, nor what is pending, nor the channel of either. Removes at most `limit` rows and says
+    /// whether more are left.
     ///
     /// # Errors
     /// See [`HistoryError`].

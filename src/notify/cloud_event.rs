@@ -56,7 +56,6 @@ fn alerts_data(alerts: &Alerts, repeated: bool) -> Map<String, Value> {
     data.insert("severity".to_owned(), json!(alerts.severity));
     data.insert("repeated".to_owned(), json!(repeated));
     data.insert("alerts".to_owned(), alerts.alerts.iter().map(alert_data).collect());
-    data.insert("more".to_owned(), json!(alerts.more));
     data
 }
 

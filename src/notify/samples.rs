@@ -13,13 +13,13 @@ const AT: Time = Time::from_micros(1_800_000_000_000_000);
 /// Between them they have everything that may be missing, and lack it.
 pub(super) fn messages() -> Vec<Message> {
     let blind = Blind { reason: "timeout".to_owned(), since: None };
-    let full = alerts(vec![full(), bare(), Alert { gap: Some(blind), ..bare() }], 3);
+    let full = alerts(vec![full(), bare(), Alert { gap: Some(blind), ..bare() }]);
     let ended = Alert { ended: Some(window()), because: None, gap: None, ..self::full() };
     let bodies = [
         Body::Firing(full.clone()),
-        Body::Firing(alerts(vec![bare()], 0)),
+        Body::Firing(alerts(vec![bare()])),
         Body::Repeated(full.clone()),
-        Body::Resolved(alerts(vec![ended], 0)),
+        Body::Resolved(alerts(vec![ended])),
         Body::Resolved(full),
     ];
     let events = EventKind::PUBLIC.into_iter().flat_map(|kind| [event(kind, true), event(kind, false)]);
@@ -27,8 +27,8 @@ pub(super) fn messages() -> Vec<Message> {
     bodies.into_iter().chain(events.map(Body::Event)).map(message).collect()
 }
 
-fn alerts(alerts: Vec<Alert>, more: u32) -> Alerts {
-    Alerts { rule: "crowded".to_owned(), severity: "warning".to_owned(), alerts, more }
+fn alerts(alerts: Vec<Alert>) -> Alerts {
+    Alerts { rule: "crowded".to_owned(), severity: "warning".to_owned(), alerts }
 }
 
 fn full() -> Alert {

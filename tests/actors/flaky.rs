@@ -141,6 +141,10 @@ impl<F: Trouble> History for Flaky<F> {
         self.write(|history| history.mark(mark))
     }
 
+    fn alive(&self, at: Time) -> Result<()> {
+        self.write(|history| history.alive(at))
+    }
+
     fn add_watch(&self, watch: &str) -> Result<bool> {
         self.write(|history| history.add_watch(watch))
     }

@@ -1,6 +1,7 @@
 //! The moving parts in virtual time, against a service of the test's own and a real history.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod alarms;
 mod answers;
 mod discoveries;
 mod durable;

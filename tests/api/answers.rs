@@ -43,6 +43,10 @@ async fn every_answer_fits_the_description_that_is_served() {
         ("/v1/users/{user}/channels", "/v1/users/ada/channels?at=-1h"),
         ("/v1/users/{user}/state", "/v1/users/ada/state"),
         ("/v1/watches", "/v1/watches"),
+        ("/v1/alerts", "/v1/alerts"),
+        ("/v1/alerts/history", "/v1/alerts/history?from=-1h&to=now"),
+        ("/v1/deliveries", "/v1/deliveries?status=failed"),
+        ("/v1/silences", "/v1/silences?all"),
         ("/healthz", "/healthz"),
         ("/readyz", "/readyz"),
     ];
@@ -51,8 +55,16 @@ async fn every_answer_fits_the_description_that_is_served() {
         assert_eq!(faults(&description, path, "get", "200", &body), [""; 0], "{address}: {body:#}");
     }
     for path in description["paths"].as_object().unwrap().keys() {
-        let text = ["/v1/stream", "/metrics", "/openapi.json", "/v1/watches/{channel}"];
-        assert!(text.contains(&path.as_str()) || asked.iter().any(|(asked, _)| asked == path), "{path}");
+        let text = ["/v1/stream", "/metrics", "/openapi.json"];
+        // Those are held against the description where they are changed.
+        let changed = [
+            "/v1/watches/{channel}",
+            "/v1/deliveries/{id}",
+            "/v1/deliveries/{id}/retry",
+            "/v1/silences/{id}",
+        ];
+        let elsewhere = text.iter().chain(&changed).any(|other| other == path);
+        assert!(elsewhere || asked.iter().any(|(asked, _)| asked == path), "{path}");
     }
     let missing = server.get("/v1/users/nobody").await;
     let problem: Value = serde_json::from_slice(&missing.bytes().await.unwrap()).unwrap();

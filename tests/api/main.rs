@@ -8,9 +8,14 @@
 )]
 
 mod access;
+mod alerts;
 mod answers;
+mod deliveries;
 mod refusals;
 mod schema;
 mod server;
+mod silences;
+mod story;
 mod stream;
+mod telling;
 mod watches;

@@ -81,7 +81,11 @@ async fn a_wrong_parameter_is_named_with_what_is_allowed() {
 async fn a_method_that_an_address_does_not_have_is_refused_with_those_it_has() {
     let server = Server::start().await;
     for (method, path, allow) in [
-        (Method::POST, "/v1/channels", "GET, HEAD"),
+        (Method::PATCH, "/v1/channels", "GET, HEAD"),
+        (Method::PATCH, "/v1/silences", "GET, POST, HEAD"),
+        (Method::GET, "/v1/deliveries/x/retry", "POST"),
+        (Method::DELETE, "/v1/silences", "GET, POST, HEAD"),
+        (Method::GET, "/v1/silences/1", "DELETE"),
         (Method::PATCH, "/v1/watches/lobby", "PUT, DELETE"),
         (Method::OPTIONS, "/v1/channels/lobby", "GET, HEAD"),
         (Method::GET, "/v1/watches/lobby", "PUT, DELETE"),

@@ -28,6 +28,8 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::story;
+
 const INTERVAL: Duration = Duration::from_millis(30);
 
 /// How long a test waits for what must come.
@@ -98,7 +100,7 @@ pub(crate) struct Server {
     pub(crate) running: actix_web::rt::task::JoinHandle<std::io::Result<()>>,
     service: Service,
     client: reqwest::Client,
-    _folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 impl Server {
@@ -108,6 +110,20 @@ impl Server {
     }
 
     pub(crate) async fn start_with(targets: &[&str], tokens: &[&str]) -> Self {
+        Self::start_as(settings(targets), tokens).await
+    }
+
+    /// Watches `lobby`, without tokens; with the rules of the stories, which are for other channels.
+    pub(crate) async fn start_alerting() -> Self {
+        Self::start_judging(story::alerting()).await
+    }
+
+    /// Watches `lobby`, without tokens; with rules.
+    pub(crate) async fn start_judging(alerting: Alerting) -> Self {
+        Self::start_as(Settings { alerting, ..settings(&["lobby"]) }, &[]).await
+    }
+
+    async fn start_as(settings: Settings, tokens: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let history: Arc<dyn History> = Arc::new(Sqlite::open(&folder.path().join("history.db")).unwrap());
         let service = Service::default();
@@ -117,14 +133,14 @@ impl Server {
             states: Arc::new(States::open(&folder.path().join("states")).unwrap()),
             clock: Clock::system(None),
         };
-        let adsum = start(settings(targets), parts).await.unwrap();
+        let adsum = start(settings, parts).await.unwrap();
         let tokens = tokens.iter().map(|token| (*token).to_owned().into()).collect();
         let listen = "127.0.0.1:0".parse().unwrap();
         let api = Api::bind(&ApiSettings { listen, tokens }, adsum.clone()).unwrap();
         let (address, handle) = (api.local_addr(), api.handle());
         let running = actix_web::rt::spawn(api.run());
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { adsum, history, address, handle, running, service, client, _folder: folder }
+        Self { adsum, history, address, handle, running, service, client, folder }
     }
 
     pub(crate) fn enter(&self, channel: &str, user: &str, state: Option<Value>) {
@@ -167,6 +183,43 @@ impl Server {
             }
             assert!(began.elapsed() < PATIENCE, "{path} still answers {body}");
             actix_web::rt::time::sleep(INTERVAL / 3).await;
+        }
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Response {
+        let request = self.request(Method::POST, path).header("Content-Type", "application/json");
+        request.body(body.to_string()).send().await.unwrap()
+    }
+
+    /// Silences what is asked for, by somebody for some reason; gives the silence's number.
+    pub(crate) async fn silence(&self, asked: &Value) -> i64 {
+        let mut asked = asked.clone();
+        asked["author"] = "ada".into();
+        asked["reason"] = "a fair".into();
+        let made = self.post("/v1/silences", &asked).await;
+        assert_eq!(made.status(), StatusCode::CREATED, "{asked}");
+        let made: Value = serde_json::from_slice(&made.bytes().await.unwrap()).unwrap();
+        made["id"].as_i64().unwrap()
+    }
+
+    /// A cursor of the list of silences.
+    pub(crate) async fn silences_cursor(&self) -> String {
+        for _ in 0..2 {
+            self.silence(&serde_json::json!({ "rule": "crowded", "for": "1h" })).await;
+        }
+        self.json("/v1/silences?limit=1").await["next"].as_str().unwrap().to_owned()
+    }
+
+    /// The values of a field of all items of a list, which is read page by page; `path` has a query.
+    pub(crate) async fn pages(&self, path: &str, field: &str) -> Vec<Value> {
+        let (mut values, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = self.json(&format!("{path}{after}")).await;
+            let items = page["items"].as_array().unwrap();
+            values.extend(items.iter().map(|item| item[field].clone()));
+            let Some(next) = page["next"].as_str() else { return values };
+            assert!(!items.is_empty(), "{path}{after} is empty and goes on");
+            after = format!("&after={next}");
         }
     }
 

@@ -8,7 +8,7 @@ use wiremock::{Match, Mock, MockServer, Request, ResponseTemplate};
 use crate::{Ended, HOSTILE, adsum, ended, run, with};
 
 /// Every command that asks a running daemon, with the arguments it needs.
-const ASK: [&[&str]; 8] = [
+const ASK: [&[&str]; 14] = [
     &["channels"],
     &["who", "lobby"],
     &["where", "alice"],
@@ -17,6 +17,12 @@ const ASK: [&[&str]; 8] = [
     &["visits"],
     &["gaps"],
     &["occupancy", "lobby"],
+    &["alerts"],
+    &["alerts", "history"],
+    &["alerts", "deliveries"],
+    &["alerts", "delivery", "msg_1"],
+    &["silence"],
+    &["silence", "list", "--all"],
 ];
 
 /// A daemon that gives one answer to everything.
@@ -26,7 +32,7 @@ async fn daemon(answer: ResponseTemplate) -> MockServer {
     server
 }
 
-async fn ask(arguments: &[&str], answer: Value) -> Ended {
+pub(crate) async fn ask(arguments: &[&str], answer: Value) -> Ended {
     let server = daemon(ResponseTemplate::new(200).set_body_json(answer)).await;
     run(&with(arguments, "--server", &server.uri()))
 }
@@ -306,7 +312,7 @@ async fn where_a_user_was_says_why_it_is_unknown() {
 }
 
 /// A query parameter with this exact value and no other of that name.
-struct Asked(&'static str, Vec<(&'static str, &'static str)>);
+pub(crate) struct Asked(pub(crate) &'static str, pub(crate) Vec<(&'static str, &'static str)>);
 
 impl Match for Asked {
     fn matches(&self, request: &Request) -> bool {

@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "a test's name says what it is about")]
 #![allow(clippy::expect_used, reason = "the helpers of the tests may fail as the tests do")]
 
+mod alerts;
 mod configuration;
 mod daemon;
 mod presence;

@@ -34,6 +34,9 @@ fn every_command_explains_itself_with_examples(
         "gaps",
         "occupancy",
         "tail",
+        "alerts",
+        "silence",
+        "test-notify",
         "completions"
     )]
     command: &str,
@@ -105,7 +108,9 @@ fn a_wrong_log_filter_is_named() {
 fn completions_know_the_commands(#[values("bash", "zsh", "fish", "elvish", "powershell")] shell: &str) {
     let ended = run(&["completions", shell]);
     assert_eq!(ended.status, 0);
-    assert!(ended.stdout.contains("here-now"), "{}", ended.stdout);
+    for command in ["here-now", "redeliver", "silence"] {
+        assert!(ended.stdout.contains(command), "{command}: {}", ended.stdout);
+    }
 }
 
 #[test]

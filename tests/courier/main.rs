@@ -11,9 +11,11 @@
     reason = "the helpers are part of the tests"
 )]
 
+mod command;
 mod flaky;
 mod give_up;
 mod hours;
+mod laws;
 mod mail;
 #[path = "../notify/python.rs"]
 #[allow(dead_code, reason = "not every test of notifiers is one of the courier")]
@@ -21,6 +23,7 @@ mod python;
 #[path = "../notify/receiver.rs"]
 #[allow(dead_code, reason = "not every test of notifiers is one of the courier")]
 mod receiver;
+mod receivers;
 mod scripted;
 mod stop;
 mod supervised;

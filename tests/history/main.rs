@@ -7,6 +7,8 @@
     reason = "a test fails by panicking; clippy spares test functions, not their helpers"
 )]
 
+mod alert_expiry;
+mod alerting;
 mod alerts;
 mod commits;
 mod discoveries;
@@ -15,6 +17,9 @@ mod given;
 mod lists;
 mod marks;
 mod migrations;
+mod outbox;
+mod outbox_model;
 mod record;
+mod silences;
 mod sqlite;
 mod world;

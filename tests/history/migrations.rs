@@ -3,14 +3,17 @@
 use std::path::Path;
 use std::time::Duration;
 
+use adsum::domain::alert::Change;
 use adsum::domain::event::EventKind;
 use adsum::domain::gap::GapReason;
 use adsum::domain::names::{ChannelName, Pattern};
+use adsum::history::alerts::AlertHistory;
 use adsum::history::sqlite::Sqlite;
 use adsum::history::{Discovery, EventQuery, History, VisitQuery};
 use refinery::Target;
 use rusqlite::Connection;
 
+use crate::alerting::{changes, deliveries, hook, told};
 use crate::given::{ada, departure, lobby, moment, time};
 
 mod embedded {
@@ -71,4 +74,26 @@ fn a_file_of_the_first_schema_keeps_all_it_has_and_goes_on() {
     drop(history);
     let again = Sqlite::open(&path).unwrap();
     assert_eq!(again.event_ids().unwrap(), (3, 0));
+}
+
+#[test]
+fn a_file_from_before_there_were_alerts_keeps_all_it_has_and_takes_alerts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.db");
+    write_first(&path);
+    let mut connection = Connection::open(&path).unwrap();
+    embedded::migrations::runner().set_target(Target::Version(4)).run(&mut connection).unwrap();
+    drop(connection);
+    let history = Sqlite::open(&path).unwrap();
+    let before = history.channel(&lobby()).unwrap().unwrap();
+    assert_eq!(before.complete_since, Some(time(1_001_000)));
+    assert_eq!(history.events(&EventQuery { limit: 10, ..EventQuery::default() }).unwrap().len(), 2);
+    assert_eq!(history.waiting().unwrap(), []);
+    assert_eq!(history.silences(None).unwrap(), []);
+    assert_eq!(history.standings(&lobby()).unwrap(), []);
+    let mut entry = departure(&lobby(), &ada(), 3);
+    entry.alerts = told(&lobby(), "crowded", Change::Firing, 9, &[hook()]).alerts;
+    assert_eq!(history.commit(&[entry]).unwrap()[0].id, 3);
+    assert_eq!((changes(&history).len(), deliveries(&history).len()), (1, 1));
+    assert_eq!(history.standings(&lobby()).unwrap().len(), 1);
 }

@@ -1,6 +1,6 @@
 //! Slack and Discord: what is sent.
 
-use adsum::notify::{Alerts, Body, Message, Notifier};
+use adsum::notify::{Body, Message, Notifier};
 use serde_json::{Value, json};
 
 use crate::receiver::{Got, Receiver, answer};
@@ -89,15 +89,15 @@ async fn every_kind_of_message_has_its_words() {
 
 #[tokio::test]
 async fn a_large_group_fits_into_what_each_service_takes() {
-    let names = (0..20).map(|n| format!("{n}{}", "<`*@".repeat(250)));
-    let group = Alerts { more: 180, ..alerts(names.map(|name| alert(&name)).collect()) };
+    let names = (0..250).map(|n| format!("{n}{}", "<`*@".repeat(250)));
+    let group = alerts(names.map(|name| alert(&name)).collect());
     let message = message(Body::Firing(group));
     let body = to_slack(&message).await;
     let blocks = body["blocks"].as_array().unwrap();
     assert!(blocks.len() <= 50);
     let texts: Vec<&str> = blocks[1..].iter().map(|block| block["text"]["text"].as_str().unwrap()).collect();
     assert!(texts.iter().all(|text| text.encode_utf16().count() <= 3000));
-    assert!(texts.join("\n").ends_with("And 190 more."));
+    assert!(texts.join("\n").ends_with("And 240 more."));
     let body = to_discord(&message).await;
     assert!(body["embeds"][0]["description"].as_str().unwrap().encode_utf16().count() <= 4096);
     assert!(body["content"].as_str().unwrap().encode_utf16().count() <= 2000);

@@ -14,7 +14,6 @@ mod answers;
 mod chat;
 mod email;
 mod hostile;
-mod message;
 mod private;
 mod python;
 mod receiver;

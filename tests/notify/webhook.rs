@@ -1,11 +1,13 @@
 //! The body of a webhook: CloudEvents 1.0.
 
 use adsum::domain::event::EventKind;
-use adsum::notify::{Alert, Alerts, Body, Message};
+use adsum::notify::{Alert, Body, HttpSettings, Message, SettingsError, Texts, Webhook};
+use reqwest::header::HeaderName;
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::receiver::{Got, Receiver};
-use crate::world::{alert, alerts, blind, deliver, firing, http, joined, message, resolved, webhook};
+use crate::world::{SECRET, alert, alerts, blind, deliver, firing, http, joined, message, resolved, webhook};
 
 async fn sent(message: &Message) -> Got {
     let receiver = Receiver::answering("200 OK");
@@ -43,7 +45,6 @@ async fn a_firing_alert_is_a_cloud_event_with_all_that_is_known() {
             "value": 240
           }
         ],
-        "more": 0,
         "repeated": false,
         "rule": "crowded",
         "severity": "warning",
@@ -89,9 +90,8 @@ async fn an_alert_of_a_channel_that_is_not_seen_now_says_so() {
 
 #[tokio::test]
 async fn a_group_is_one_event_that_lists_its_alerts() {
-    let listed: Vec<Alert> =
-        ["a", "b"].iter().map(|name| Alert { alert_id: format!("id-{name}"), ..alert(name) }).collect();
-    let group = Alerts { more: 38, ..alerts(listed) };
+    let names: Vec<String> = (0..40).map(|n| format!("id-{n}")).collect();
+    let group = alerts(names.iter().map(|id| Alert { alert_id: id.clone(), ..alert(id) }).collect());
     for (body, kind, repeated) in [
         (Body::Firing(group.clone()), "adsum.alert.firing", false),
         (Body::Repeated(group.clone()), "adsum.alert.firing", true),
@@ -103,9 +103,9 @@ async fn a_group_is_one_event_that_lists_its_alerts() {
         assert_eq!(event.get("subject"), None);
         let ids: Vec<&Value> =
             event["data"]["alerts"].as_array().unwrap().iter().map(|a| &a["alert_id"]).collect();
-        assert_eq!((json!(ids), &event["data"]["more"]), (json!(["id-a", "id-b"]), &json!(38)));
+        assert_eq!(json!(ids), json!(names), "a program hears of each");
         assert!(event["data"]["title"].as_str().unwrap().ends_with("crowded (warning), 40 channels"));
-        assert!(event["data"]["text"].as_str().unwrap().ends_with("And 38 more."));
+        assert!(event["data"]["text"].as_str().unwrap().ends_with("And 30 more."));
     }
 }
 
@@ -139,4 +139,39 @@ async fn an_id_that_would_forge_a_signature_or_a_header_is_not_sent() {
         assert_eq!(refused.remedy, adsum::notify::Remedy::Fail);
     }
     assert_eq!(receiver.connections(), 0);
+}
+
+/// A webhook that sends these headers as well.
+fn with_headers(url: &str, headers: &[(&str, &str)]) -> Result<Webhook, SettingsError> {
+    let header = |(name, value): &(&str, &str)| (name.parse::<HeaderName>().unwrap(), (*value).into());
+    let settings = HttpSettings { headers: headers.iter().map(header).collect(), ..http(url) };
+    assert!(!format!("{settings:?}").contains("t0p"), "secrets stay secret");
+    Webhook::new(&settings, &[SECRET.into()], "urn:adsum:test", &Texts::default())
+}
+
+#[tokio::test]
+async fn headers_of_the_users_own_are_sent_beside_ours() {
+    let receiver = Receiver::answering("200 OK");
+    let given = [("authorization", "Bearer t0p"), ("x-team", "ops"), ("user-agent", "ours")];
+    deliver(&with_headers(&receiver.url(), &given).unwrap(), &firing()).await.unwrap();
+    let got = receiver.got().remove(0);
+    for (name, value) in given {
+        assert_eq!(got.header(name), value);
+    }
+    assert_eq!(got.header("content-type"), "application/cloudevents+json");
+}
+
+#[rstest]
+#[case("webhook-id", "x")]
+#[case("webhook-signature", "v1,x")]
+#[case("adsum-attempt", "1")]
+#[case("content-type", "text/plain")]
+#[case("content-length", "1")]
+#[case("transfer-encoding", "chunked")]
+#[case("host", "elsewhere.example")]
+#[case("connection", "upgrade")]
+#[case("x-team", "a\r\nwebhook-id: x")]
+fn headers_that_are_ours_or_none_are_refused(#[case] name: &str, #[case] value: &str) {
+    let refused = with_headers("http://127.0.0.1:1/x", &[(name, value)]).err().unwrap();
+    assert!(matches!(&refused, SettingsError::BadHeader { name: found } if found == name), "{refused}");
 }

@@ -46,7 +46,7 @@ pub(crate) fn alert(channel: &str) -> Alert {
 }
 
 pub(crate) fn alerts(alerts: Vec<Alert>) -> Alerts {
-    Alerts { rule: "crowded".to_owned(), severity: "warning".to_owned(), alerts, more: 0 }
+    Alerts { rule: "crowded".to_owned(), severity: "warning".to_owned(), alerts }
 }
 
 pub(crate) fn message(body: Body) -> Message {

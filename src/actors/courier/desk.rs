@@ -17,6 +17,8 @@ struct Desk {
     rests: Option<Time>,
     /// It wants no more, and said so.
     disabled: Option<String>,
+    /// It does not take what it is sent.
+    fails: bool,
 }
 
 /// All receivers'.
@@ -43,14 +45,16 @@ impl Desks {
         if self.edition != edition.number {
             self.edition = edition.number;
             for desk in self.desks.values_mut() {
-                (desk.rests, desk.disabled) = (None, None);
+                (desk.rests, desk.disabled, desk.fails) = (None, None, false);
             }
         }
-        self.desks
-            .retain(|_, desk| !desk.under_way.is_empty() || desk.rests.is_some() || desk.disabled.is_some());
+        self.desks.retain(|_, desk| {
+            let known = desk.rests.is_some() || desk.disabled.is_some() || desk.fails;
+            known || !desk.under_way.is_empty()
+        });
     }
 
-    /// What to do about each receiver that is known. About others see [`Desks::ask_nobody`].
+    /// What to do about each receiver that is known.
     pub(super) fn ask(&self, receivers: &[Receiver], now: Time) -> HashMap<NotifierName, Ask> {
         // Under way to somebody who is not there any more: wait for that.
         let busy = self.desks.iter().filter(|(_, desk)| !desk.under_way.is_empty());
@@ -105,6 +109,12 @@ impl Desks {
         }
     }
 
+    /// Notes whether a receiver fails to take what it is sent. Whether that is news.
+    pub(super) fn fails(&mut self, notifier: &NotifierName, fails: bool) -> bool {
+        let desk = self.desks.entry(notifier.clone()).or_default();
+        std::mem::replace(&mut desk.fails, fails) != fails
+    }
+
     /// The receiver said so in answer to what was sent in `edition`. Whether that is news.
     pub(super) fn disable(&mut self, notifier: &NotifierName, edition: u64, answer: &str) -> bool {
         if edition != self.edition {
@@ -114,5 +124,108 @@ impl Desks {
         let news = disabled.is_none();
         disabled.get_or_insert_with(|| answer.to_owned());
         news
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures_util::FutureExt as _;
+    use futures_util::future::BoxFuture;
+
+    use super::*;
+    use crate::actors::alerting::{Alerting, Editions};
+    use crate::notify::{Attempt, Message, Notifier, Receipt, Undelivered};
+
+    const NOW: Time = Time::from_micros(1_800_000_000_000_000);
+
+    struct Nobody;
+
+    impl Notifier for Nobody {
+        fn deliver<'a>(&'a self, _: &'a Message, _: Attempt) -> BoxFuture<'a, Result<Receipt, Undelivered>> {
+            std::future::pending().boxed()
+        }
+    }
+
+    fn ops() -> Receiver {
+        let name = NotifierName::new("ops").unwrap();
+        Receiver { name, notifier: Arc::new(Nobody), at_once: 2, events: Vec::new() }
+    }
+
+    fn desks() -> (Desks, Editions) {
+        let editions = Editions::new(Alerting::default());
+        let mut desks = Desks::default();
+        desks.take(&editions.current());
+        (desks, editions)
+    }
+
+    fn asked(desks: &Desks, after: Duration) -> Ask {
+        desks.ask(&[ops()], NOW.plus(after)).remove(&ops().name).unwrap()
+    }
+
+    #[test]
+    fn as_many_are_asked_for_as_may_be_under_way() {
+        let (mut desks, _) = desks();
+        assert_eq!(asked(&desks, Duration::ZERO), Ask::Due(2, [].into()));
+        desks.begin(&ops().name, 7);
+        assert_eq!(asked(&desks, Duration::ZERO), Ask::Due(2, [7].into()));
+        assert_eq!(desks.room(&ops(), NOW), 1);
+        desks.begin(&ops().name, 8);
+        assert_eq!((asked(&desks, Duration::ZERO), desks.under_way()), (Ask::Leave, 2));
+        desks.end(&ops().name, 7);
+        assert_eq!(asked(&desks, Duration::ZERO), Ask::Due(2, [8].into()));
+    }
+
+    #[test]
+    fn the_longest_rest_that_was_asked_for_counts() {
+        let (mut desks, editions) = desks();
+        desks.rest(&ops().name, 1, NOW, Duration::from_secs(60));
+        desks.rest(&ops().name, 1, NOW, Duration::from_secs(5));
+        assert_eq!(asked(&desks, Duration::from_secs(59)), Ask::Leave);
+        assert_eq!(desks.room(&ops(), NOW), 0);
+        assert_eq!(asked(&desks, Duration::from_secs(60)), Ask::Due(2, [].into()));
+        editions.publish(Alerting::default());
+        desks.take(&editions.current());
+        assert_eq!(asked(&desks, Duration::ZERO), Ask::Due(2, [].into()));
+        // Said to somebody of the edition before.
+        desks.rest(&ops().name, 1, NOW, Duration::from_secs(60));
+        assert!(!desks.disable(&ops().name, 1, "410 Gone"));
+        assert_eq!(asked(&desks, Duration::ZERO), Ask::Due(2, [].into()));
+    }
+
+    #[test]
+    fn who_wants_no_more_is_given_up_when_nothing_is_under_way() {
+        let (mut desks, editions) = desks();
+        desks.begin(&ops().name, 7);
+        assert!(desks.disable(&ops().name, 1, "410 Gone"));
+        assert!(!desks.disable(&ops().name, 1, "410 Gone, as I said"));
+        assert_eq!(asked(&desks, Duration::ZERO), Ask::Leave);
+        desks.end(&ops().name, 7);
+        desks.take(&editions.current());
+        assert_eq!(asked(&desks, Duration::ZERO), Ask::GiveUp("410 Gone".to_owned()));
+        editions.publish(Alerting::default());
+        desks.take(&editions.current());
+        assert_eq!(asked(&desks, Duration::ZERO), Ask::Due(2, [].into()));
+    }
+
+    #[test]
+    fn that_a_receiver_fails_is_news_once_and_so_is_that_it_does_not() {
+        let (mut desks, editions) = desks();
+        let mut told = |fails| {
+            desks.take(&editions.current());
+            desks.fails(&ops().name, fails)
+        };
+        let news = [false, true, true, false, false, true].map(&mut told);
+        assert_eq!(news, [false, true, false, true, false, true]);
+    }
+
+    #[test]
+    fn what_is_under_way_to_somebody_who_was_removed_is_waited_for() {
+        let (mut desks, _) = desks();
+        desks.begin(&ops().name, 7);
+        assert_eq!(desks.ask(&[], NOW).get(&ops().name), Some(&Ask::Leave));
+        desks.end(&ops().name, 7);
+        assert_eq!(desks.ask(&[], NOW).get(&ops().name), None);
     }
 }

@@ -140,10 +140,13 @@ impl Supervisor {
         if result.is_ok() {
             live.committed(proposal);
         }
+        if self.stopping {
+            return self.stop_late(live, ctx);
+        }
         let Some(Place::Recording { since }) = self.channels.get(name) else { return };
         let place = Place::Dormant { since: *since };
         self.channels.insert(name.clone(), place);
-        if let (Err(RecordError::Conflict | RecordError::Lost), false) = (result, self.stopping) {
+        if let Err(RecordError::Conflict | RecordError::Lost) = result {
             self.parts.watchlist.take_up(name);
             self.load(vec![name.clone()], ctx);
         } else {

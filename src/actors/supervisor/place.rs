@@ -187,28 +187,31 @@ impl Supervisor {
     /// Channels that were loaded while adsum stops have no actor any more.
     fn stop_loaded(&self, kept: Vec<Kept>, ctx: &mut Context<Self>) {
         for kept in kept {
-            let live = self.live(kept);
-            let done = self.stopping_loads.borrow_mut().remove(&live.name);
-            let stop = self.record_stop(&live);
-            let stop = async move {
-                stop.await;
-                done.map(|done| done.send(()))
-            };
-            ctx.spawn(stop.into_actor(self).map(|_, _, _| ()));
+            self.stop_late(&self.live(kept), ctx);
         }
+    }
+
+    /// What the history has of a channel without an actor is known now, and adsum stops.
+    pub(super) fn stop_late(&self, live: &Live, ctx: &mut Context<Self>) {
+        let done = self.stopping_loads.borrow_mut().remove(&live.name);
+        let stop = self.record_stop(live);
+        let stop = async move {
+            stop.await;
+            done.map(|done| done.send(()))
+        };
+        ctx.spawn(stop.into_actor(self).map(|_, _, _| ()));
     }
 
     fn live(&self, Kept { mut channel, standings }: Kept) -> Arc<Live> {
         let policy = self.parts.policies.of(&channel.name);
         channel.gap_after = policy.gap_after;
-        let successor = self.parts.registry.get(&channel.name).is_some();
-        if successor {
+        if self.parts.registry.get(&channel.name).is_some() {
             // It takes the place of one that died, with what that had observed and not recorded.
             channel.unrecorded(self.clock().now());
         }
-        let down_since = self.parts.recorder.newest.filter(|_| !successor && !standings.is_empty());
+        let downtime = self.parts.downtime.filter(|_| !standings.is_empty());
         let live = Live::new(channel, policy);
-        *live.alarms.write() = Alarms::loaded(standings, down_since);
+        *live.alarms.write() = Alarms::loaded(standings, downtime);
         Arc::new(live)
     }
 

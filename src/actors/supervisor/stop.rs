@@ -49,13 +49,13 @@ impl Supervisor {
             Place::Watched(actor) | Place::Ending { actor, .. } => {
                 Some(end(actor.clone(), Some(GapReason::Stopped)).boxed_local())
             }
-            Place::Dormant { .. } | Place::Recording { .. } => {
+            Place::Dormant { .. } => {
                 let live = self.parts.registry.get(name)?;
                 let stop = self.record_stop(&live);
                 Some(stop.boxed_local())
             }
-            // The history may have begun it by now: it is stopped when that is known.
-            Place::ToLoad | Place::Loading => {
+            // What the history has of it by now is not known yet: it is stopped when that is.
+            Place::ToLoad | Place::Loading | Place::Recording { .. } => {
                 let (done, stopped) = oneshot::channel();
                 self.stopping_loads.borrow_mut().insert(name.clone(), done);
                 Some(async move { drop(stopped.await) }.boxed_local())
@@ -75,6 +75,7 @@ impl Handler<Stop> for Supervisor {
         let poller = self.poller.get();
         let ends: Vec<_> = self.channels.iter().filter_map(|(name, place)| self.stop(name, place)).collect();
         let states = Arc::clone(&self.parts.states);
+        let (history, clock) = (Arc::clone(&self.parts.recorder.history), self.clock());
         let courier = self.courier.get();
         Box::pin(async move {
             if let Some(poller) = poller {
@@ -85,15 +86,18 @@ impl Handler<Stop> for Supervisor {
                 Some(courier) => drop(join(ends, courier.send(courier::Halt)).await),
                 None => drop(ends.await),
             }
-            match tokio::task::spawn_blocking(move || states.flush()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    warn!(%error, "the known states were not flushed; they are rebuilt when needed");
-                }
-                Err(error) => {
-                    warn!(%error, "the known states were not flushed; they are rebuilt when needed");
-                }
-            }
+            let finish = move || {
+                // How long it is down is told from here. If this cannot be noted, it is told from the last mark.
+                let _ = history.alive(clock.now());
+                states.flush()
+            };
+            let flushed = tokio::task::spawn_blocking(finish).await;
+            let lost = match flushed {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error.to_string(),
+                Err(error) => error.to_string(),
+            };
+            warn!(lost, "the known states were not flushed; they are rebuilt when needed");
         })
     }
 }

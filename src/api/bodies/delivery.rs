@@ -122,10 +122,8 @@ pub struct DeliveryDetailBody {
     /// The delivery.
     #[serde(flatten)]
     pub delivery: DeliveryBody,
-    /// The alerts that it lists, in order; none for a presence event.
+    /// Its alerts, in order; none for a presence event.
     pub alerts: Vec<AlertChangeBody>,
-    /// How many more alerts it counts.
-    pub more: u64,
     /// The presence event that it is about; null if it is about alerts, or if the event has expired.
     #[schema(required = true)]
     pub event: Option<EventBody>,
@@ -139,16 +137,6 @@ impl DeliveryDetailBody {
             Told::Alerts(changes) => (changes.into_iter().map(Into::into).collect(), None),
             Told::Event(event) => (Vec::new(), event.as_ref().and_then(EventBody::of)),
         };
-        let more = match delivery.kind {
-            alerts::DeliveryKind::Event => 0,
-            _ => delivery.count.saturating_sub(alerts.len() as u64),
-        };
-        Self {
-            delivery: delivery.into(),
-            alerts,
-            more,
-            event,
-            tries: tries.into_iter().map(Into::into).collect(),
-        }
+        Self { delivery: delivery.into(), alerts, event, tries: tries.into_iter().map(Into::into).collect() }
     }
 }

@@ -41,8 +41,7 @@ impl Delivery {
 
 fn write(answer: &Value, page: &mut Page) {
     let text = |name| sentence(field(answer, name), Kind::Text);
-    let about = format!(": {} to {}, tried {} times", text("kind"), text("notifier"), text("attempts"));
-    page.word_and_line(field(answer, "status"), &about);
+    page.word_and_line(field(answer, "status"), &format!(": {} to {}", text("kind"), text("notifier")));
     page.field(answer, "written (UTC)", "created", Kind::Time);
     page.field(answer, "next try (UTC)", "due", Kind::Time);
     page.field(answer, "last answer", "answer", Kind::Text);
@@ -54,7 +53,7 @@ fn write(answer: &Value, page: &mut Page) {
     }
     let more = field(answer, "more").as_u64().unwrap_or_default();
     if more > 0 {
-        page.line(&format!("and {more} more"));
+        page.line(&format!("and {more} more alerts"));
     }
     page.table(items(answer, "tries"), &TRIES, "Not tried yet.");
 }

@@ -8,6 +8,7 @@ mod redeliver;
 
 use clap::{Args, Subcommand};
 
+use super::backtest::Backtest;
 use super::failure::Failure;
 
 /// List the alerts that are pending or fire, and what became of them
@@ -22,7 +23,8 @@ use super::failure::Failure;
   adsum alerts --state firing --json
   adsum alerts history --rule crowded --from -24h
   adsum alerts deliveries --status failed
-  adsum alerts redeliver --failed --notifier ops"
+  adsum alerts redeliver --failed --notifier ops
+  adsum alerts backtest crowded --from -7d"
 )]
 pub(super) struct Alerts {
     #[command(subcommand)]
@@ -38,6 +40,7 @@ enum AlertsCommand {
     Deliveries(deliveries::Deliveries),
     Delivery(delivery::Delivery),
     Redeliver(redeliver::Redeliver),
+    Backtest(Backtest),
 }
 
 impl Alerts {
@@ -49,6 +52,7 @@ impl Alerts {
             Some(AlertsCommand::Deliveries(command)) => command.run().await,
             Some(AlertsCommand::Delivery(command)) => command.run().await,
             Some(AlertsCommand::Redeliver(command)) => command.run().await,
+            Some(AlertsCommand::Backtest(command)) => command.run(),
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct Redeliver {
     #[arg(long)]
     failed: bool,
     /// Only those to this notifier
-    #[arg(long, value_name = "NAME", requires = "failed")]
+    #[arg(long, value_name = "NAME", requires = "failed", conflicts_with = "ids")]
     notifier: Option<String>,
     #[command(flatten)]
     format: Format,

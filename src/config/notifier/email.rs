@@ -139,7 +139,9 @@ fn host(text: &str) -> Option<String> {
                 && url.username().is_empty()
                 && url.path() == "/"
         });
-    good.then(|| text.to_owned())
+    // Brackets belong to addresses in URLs, not to the address.
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    good.then(|| bare.to_owned())
 }
 
 /// A mail address, with or without a name before it. How it may look in detail the mail library knows; here it is made

@@ -5,7 +5,7 @@ use rusqlite::{Params, Transaction, params};
 
 use super::names::Users;
 use super::write::BLOCK;
-use super::{codes, discoveries};
+use super::{alerts, codes, discoveries};
 use crate::domain::gap::GapReason;
 use crate::domain::time::Time;
 use crate::history::Result;
@@ -13,6 +13,7 @@ use crate::history::Result;
 /// See [`crate::history::History::expire`].
 pub(super) fn expire(tx: &Transaction<'_>, users: &mut Users, before: Time, limit: usize) -> Result<bool> {
     let mut chunk = Chunk { tx, left: limit, users: HashSet::new() };
+    chunk.left -= alerts::expire(tx, before, limit)?;
     chunk.channels(before)?;
     chunk.events(before)?;
     chunk.visits(before)?;
@@ -37,9 +38,13 @@ struct Chunk<'tx> {
     users: HashSet<i64>,
 }
 
-/// Channels unwatched since before `?1` that are still there, and are not watched again and about to be observed.
-const GONE: &str = "SELECT channel_id FROM gaps JOIN channels c ON c.id = channel_id \
-    WHERE ended IS NULL AND users_only = 0 AND reason = ?2 AND gaps.began < ?1 AND coalesce(c.resumed, ?1 - 1) < ?1";
+/// Channels unwatched since before `?1` that are still there, and are not watched again and about to be observed; and
+/// nothing that is kept of alerts is about them.
+const GONE: &str = "SELECT gaps.channel_id FROM gaps JOIN channels c ON c.id = gaps.channel_id \
+    WHERE ended IS NULL AND users_only = 0 AND reason = ?2 AND gaps.began < ?1 AND coalesce(c.resumed, ?1 - 1) < ?1 \
+    AND NOT EXISTS (SELECT 1 FROM alerts WHERE channel = c.name) \
+    AND NOT EXISTS (SELECT 1 FROM alert_changes WHERE channel_id = c.id) \
+    AND NOT EXISTS (SELECT 1 FROM deliveries WHERE channel_id = c.id)";
 
 impl Chunk<'_> {
     /// All of the channels whose watch ended before `before`.

@@ -28,6 +28,12 @@ pub(super) fn mark(tx: &Transaction<'_>, mark: &Mark) -> Result<()> {
     Ok(())
 }
 
+/// See [`crate::history::History::alive`].
+pub(super) fn alive(tx: &Transaction<'_>, at: Time) -> Result<()> {
+    tx.prepare_cached("UPDATE meta SET alive = ?1 WHERE coalesce(alive, ?1) <= ?1")?.execute([at])?;
+    Ok(())
+}
+
 /// What the last mark adds: the last runs that it lifts, and where to. It does so only if the mark's moment is certainly
 /// after the last observation that was committed: a run with a later one was committed after the mark was taken, and
 /// only its own observations prove it. In a full gap a mark says nothing of a channel.

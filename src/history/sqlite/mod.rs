@@ -169,6 +169,10 @@ impl History for Sqlite {
         self.write(|tx, _| mark::mark(tx, mark))
     }
 
+    fn alive(&self, at: Time) -> Result<()> {
+        self.write(|tx, _| mark::alive(tx, at))
+    }
+
     fn discovered(&self, discovery: &Discovery) -> Result<()> {
         self.write(|tx, _| discoveries::discovered(tx, discovery))
     }

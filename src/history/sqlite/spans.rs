@@ -140,6 +140,7 @@ pub(super) fn newest(tx: &Transaction<'_>) -> Result<Option<Time>> {
                    UNION ALL SELECT max(began) FROM gaps \
                    UNION ALL SELECT max(last_latest) FROM discoveries \
                    UNION ALL SELECT max(max(floor, latest)) FROM mark \
-                   UNION ALL SELECT max(latest) FROM mark_others)";
+                   UNION ALL SELECT max(latest) FROM mark_others \
+                   UNION ALL SELECT alive FROM meta)";
     Ok(tx.query_row(sql, [], |row| row.get(0))?)
 }

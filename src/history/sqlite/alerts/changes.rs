@@ -53,11 +53,20 @@ fn sql(query: &ChangeQuery) -> String {
     let alert = if query.alert.is_some() { "a.alert = ?5" } else { "?5 IS NULL" };
     let rule = if query.rule.is_some() { "a.rule = ?6" } else { "?6 IS NULL" };
     let channel = if query.channel.is_some() { "a.channel_id = ?7" } else { "?7 IS NULL" };
+    let all = query.alert.is_none() && query.rule.is_none() && query.channel.is_none();
+    let span = if all && (query.from.is_some() || query.to.is_some()) { SPAN } else { "" };
     format!(
         "SELECT {COLUMNS} FROM alert_changes a JOIN channels c ON c.id = a.channel_id \
-         WHERE {alert} AND {rule} AND {channel} AND a.id > ?1 AND +a.at >= ?2 AND +a.at < ?3 ORDER BY a.id LIMIT ?4"
+         WHERE {alert} AND {rule} AND {channel} AND a.id > ?1 AND +a.at >= ?2 AND +a.at < ?3 {span} \
+         ORDER BY a.id LIMIT ?4"
     )
 }
+
+/// Numbers follow times closely, so those of a span are close together.
+const SPAN: &str = "AND a.id BETWEEN (SELECT min(id) FROM alert_changes INDEXED BY alert_changes_by_time \
+                                      WHERE at >= ?2 AND at < ?3) \
+                    AND (SELECT max(id) FROM alert_changes INDEXED BY alert_changes_by_time \
+                         WHERE at >= ?2 AND at < ?3)";
 
 /// See [`crate::history::alerts::AlertHistory::alert_changes`].
 pub(super) fn alert_changes(tx: &Transaction<'_>, query: &ChangeQuery) -> Result<Vec<AlertChange>> {
@@ -103,4 +112,37 @@ pub(super) fn change(row: &Row<'_>) -> Result<AlertChange> {
         },
         muted: row.get(15)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::alert::AlertId;
+    use crate::domain::names::ChannelName;
+    use crate::history::sqlite::open::tests::plan;
+
+    #[test]
+    fn no_list_of_transitions_is_sorted_or_searched_from_end_to_end() {
+        let alert = || Some(AlertId::new(uuid::Uuid::nil()));
+        let rule = || Some(RuleName::new("crowded").unwrap());
+        let channel = || Some(ChannelName::new("lobby").unwrap());
+        for (alert, rule, channel) in [
+            (None, None, None),
+            (alert(), None, None),
+            (None, rule(), None),
+            (None, None, channel()),
+            (alert(), rule(), channel()),
+        ] {
+            for from in [None, Some(Time::from_micros(1))] {
+                let (alert, rule, channel) = (alert, rule.clone(), channel.clone());
+                let query = ChangeQuery { alert, rule, channel, from, ..ChangeQuery::default() };
+                let steps = plan(&sql(&query));
+                let subquery = |step: &String| step.starts_with("SCALAR SUBQUERY");
+                assert!(
+                    steps.iter().all(|step| step.starts_with("SEARCH") || subquery(step)),
+                    "{query:?}: {steps:#?}"
+                );
+            }
+        }
+    }
 }

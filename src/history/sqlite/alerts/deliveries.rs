@@ -3,7 +3,7 @@
 use rusqlite::{Row, Transaction, params};
 
 use super::{changes, codes, outbox};
-use crate::domain::alert::{LISTED, NotifierName};
+use crate::domain::alert::NotifierName;
 use crate::domain::event::EventId;
 use crate::domain::time::Time;
 use crate::history::alerts::{
@@ -72,14 +72,14 @@ fn with_words(tx: &Transaction<'_>, number: i64) -> Result<Option<Outgoing>> {
     Ok(Some(Outgoing { delivery, told }))
 }
 
-/// The first transitions that a delivery tells of.
+/// The transitions that a delivery tells of.
 fn told(tx: &Transaction<'_>, number: i64) -> Result<Vec<AlertChange>> {
     let mut list = tx.prepare_cached(&format!(
         "SELECT {} FROM notifications t JOIN alert_changes a ON a.id = t.change_id JOIN channels c ON c.id = a.channel_id \
-         WHERE t.delivery = ?1 ORDER BY t.change_id LIMIT ?2",
+         WHERE t.delivery = ?1 ORDER BY t.change_id",
         changes::COLUMNS
     ))?;
-    let mut rows = list.query(params![number, limit_code(LISTED)])?;
+    let mut rows = list.query([number])?;
     let mut told = Vec::new();
     while let Some(row) = rows.next()? {
         told.push(changes::change(row)?);
@@ -119,11 +119,18 @@ pub(super) fn waiting(tx: &Transaction<'_>) -> Result<Vec<(NotifierName, u64, Ti
 fn sql(query: &DeliveryQuery) -> String {
     let notifier = if query.notifier.is_some() { "d.notifier_id = ?5" } else { "?5 IS NULL" };
     let status = if query.status.is_some() { "d.status = ?6" } else { "?6 IS NULL" };
+    let span = if query.from.is_some() || query.to.is_some() { SPAN } else { "" };
     format!(
-        "SELECT {COLUMNS} {FROM} WHERE {notifier} AND {status} AND d.number > ?1 AND d.created >= ?2 AND d.created < ?3 \
-         ORDER BY d.number LIMIT ?4"
+        "SELECT {COLUMNS} {FROM} WHERE {notifier} AND {status} AND d.number > ?1 AND +d.created >= ?2 \
+         AND +d.created < ?3 {span} ORDER BY d.number LIMIT ?4"
     )
 }
+
+/// Numbers follow times closely, so those of a span are close together.
+const SPAN: &str = "AND d.number BETWEEN (SELECT min(number) FROM deliveries INDEXED BY deliveries_by_time \
+                                          WHERE created >= ?2 AND created < ?3) \
+                    AND (SELECT max(number) FROM deliveries INDEXED BY deliveries_by_time \
+                         WHERE created >= ?2 AND created < ?3)";
 
 /// See [`crate::history::alerts::AlertHistory::deliveries`].
 pub(super) fn deliveries(tx: &Transaction<'_>, query: &DeliveryQuery) -> Result<Vec<Delivery>> {
@@ -201,4 +208,40 @@ fn delivery_of(row: &Row<'_>) -> Result<Delivery> {
 fn unsigned(row: &Row<'_>, at: usize) -> Result<u64> {
     let number: i64 = row.get(at)?;
     u64::try_from(number).map_err(|_| HistoryError::Damaged(format!("{number} is no count")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::alerts::DeliveryStatus;
+    use crate::history::sqlite::open::tests::plan;
+
+    #[test]
+    fn no_list_of_deliveries_is_sorted_or_searched_from_end_to_end() {
+        for notifier in [None, Some(NotifierName::new("hook").unwrap())] {
+            for status in [None, Some(DeliveryStatus::Failed)] {
+                for from in [None, Some(Time::from_micros(1))] {
+                    let query = DeliveryQuery {
+                        notifier: notifier.clone(),
+                        status,
+                        from,
+                        ..DeliveryQuery::default()
+                    };
+                    let steps = plan(&sql(&query));
+                    let subquery = |step: &String| step.starts_with("SCALAR SUBQUERY");
+                    assert!(
+                        steps.iter().all(|step| step.starts_with("SEARCH") || subquery(step)),
+                        "{query:?}: {steps:#?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_may_be_tried_is_found_in_an_index_that_holds_nothing_else() {
+        let steps = plan(DUE);
+        assert_eq!(steps.len(), 1, "not sorted: {steps:#?}");
+        assert!(steps.iter().all(|step| step.starts_with("SEARCH")), "{steps:#?}");
+    }
 }

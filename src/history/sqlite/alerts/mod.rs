@@ -3,6 +3,7 @@
 mod changes;
 mod codes;
 mod deliveries;
+mod expire;
 mod outbox;
 mod silences;
 mod standings;
@@ -18,14 +19,15 @@ use crate::domain::names::ChannelName;
 use crate::domain::time::Time;
 use crate::history::alerts::{
     AlertChange, AlertHistory, AlertQuery, ChangeQuery, Delivery, DeliveryAttempt, DeliveryKind,
-    DeliveryQuery, KeptSilence, MAX_SILENCES, Outcome, Outgoing, SilenceId, Standing, StandingAlert,
+    DeliveryQuery, KeptSilence, Outcome, Outgoing, SilenceId, Standing, StandingAlert,
 };
 use crate::history::{Entry, Result};
-use outbox::{Limits, Outbox};
+pub(super) use expire::expire;
+use outbox::Outbox;
 
 /// Writes the alerts' part of an entry, and of its events what is to be told. `events` are the entry's, as recorded.
 pub(super) fn write(tx: &Transaction<'_>, channel_id: i64, entry: &Entry, events: &[Recorded]) -> Result<()> {
-    let outbox = Outbox { tx, limits: Limits::SET, at: entry.at };
+    let outbox = Outbox { tx, at: entry.at };
     for alert in &entry.alerts {
         standings::stand(tx, &entry.channel, &alert.standing)?;
         for notice in &alert.notices {
@@ -72,7 +74,7 @@ impl AlertHistory for Sqlite {
     }
 
     fn add_silence(&self, silence: &Silence, created: Time) -> Result<Option<KeptSilence>> {
-        self.write(|tx, _| silences::add(tx, silence, created, MAX_SILENCES))
+        self.write(|tx, _| silences::add(tx, silence, created))
     }
 
     fn end_silence(&self, id: SilenceId, at: Time) -> Result<bool> {

@@ -9,27 +9,12 @@ use crate::domain::event::EventId;
 use crate::domain::time::Time;
 use crate::history::Result;
 use crate::history::alerts::{DeliveryKind, DeliveryStatus, GATHER, MAX_TOLD_TOGETHER, MAX_WAITING};
-
-/// How much the outbox takes.
-#[derive(Clone, Copy)]
-pub(super) struct Limits {
-    /// The most alerts of one delivery.
-    pub(super) together: usize,
-    /// The most deliveries to one notifier that wait.
-    pub(super) waiting: usize,
-}
-
-impl Limits {
-    /// What holds.
-    pub(super) const SET: Self = Self { together: MAX_TOLD_TOGETHER, waiting: MAX_WAITING };
-}
+use crate::history::sqlite::codes::limit_code;
 
 /// The outbox, open for a commit.
 pub(super) struct Outbox<'tx> {
     /// The commit.
     pub(super) tx: &'tx Transaction<'tx>,
-    /// How much it takes.
-    pub(super) limits: Limits,
     /// When what is written was put together.
     pub(super) at: Time,
 }
@@ -107,19 +92,21 @@ impl Outbox<'_> {
         Ok(self.tx.prepare_cached("INSERT INTO notifiers (name) VALUES (?1)")?.insert([notifier.as_str()])?)
     }
 
-    /// The newest delivery of a rule to a notifier, if it may be joined. What was recorded as failed at once may be as
-    /// long as what waits gathers, so that many alerts at once do not fail one by one.
+    /// The newest delivery of a rule to a notifier, if it may be joined. What was recorded as failed at once may be while
+    /// too much waits still, and as long as others gather, so that many alerts at once do not fail one by one.
     fn joinable(&self, notifier_id: i64, rule: &str, kind: DeliveryKind) -> Result<Option<Begun>> {
         let sql = "SELECT number, status FROM deliveries WHERE notifier_id = ?1 AND rule = ?2 AND joinable \
-                   AND kind = ?3 AND count < ?4 AND (status = ?5 OR created > ?6)";
+                   AND kind = ?3 AND count < ?4 AND (status = ?5 OR created > ?6 \
+                       AND (SELECT waiting FROM notifiers WHERE id = ?1) >= ?7)";
         let mut find = self.tx.prepare_cached(sql)?;
         let mut rows = find.query(params![
             notifier_id,
             rule,
             codes::kind_code(kind),
-            crate::history::sqlite::codes::limit_code(self.limits.together),
+            limit_code(MAX_TOLD_TOGETHER),
             codes::status_code(DeliveryStatus::Pending),
             self.at.minus(GATHER),
+            limit_code(MAX_WAITING),
         ])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         Ok(Some(Begun { number: row.get(0)?, status: codes::status(row, 1)? }))
@@ -130,15 +117,16 @@ impl Outbox<'_> {
             .tx
             .prepare_cached("SELECT waiting FROM notifiers WHERE id = ?1")?
             .query_row([new.notifier_id], |row| row.get(0))?;
-        let full = usize::try_from(waiting).is_ok_and(|waiting| waiting >= self.limits.waiting);
+        let full = usize::try_from(waiting).is_ok_and(|waiting| waiting >= MAX_WAITING);
         let status = if full { DeliveryStatus::Failed } else { DeliveryStatus::Pending };
         let alerts = new.event.is_none();
         if alerts {
             let sql = "UPDATE deliveries SET joinable = 0 WHERE notifier_id = ?1 AND rule = ?2 AND joinable";
             self.tx.prepare_cached(sql)?.execute(params![new.notifier_id, new.rule])?;
         }
+        let answer = format!("not sent: {MAX_WAITING} deliveries to this notifier were waiting already");
         let sql = "INSERT INTO deliveries (id, notifier_id, rule, kind, event_id, channel_id, count, created, joinable, \
-                   status, due, finished) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+                   status, due, finished, answer) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
         let number = self.tx.prepare_cached(sql)?.insert(params![
             uuid::Uuid::new_v4().to_string(),
             new.notifier_id,
@@ -152,20 +140,15 @@ impl Outbox<'_> {
             codes::status_code(status),
             (!full).then_some(new.due),
             full.then_some(self.at),
+            full.then_some(&answer),
         ])?;
         if full {
-            self.refuse(number)?;
+            let sql = "INSERT INTO attempts (delivery, number, at, took, delivered, answer) VALUES (?1, 0, ?2, 0, 0, ?3)";
+            self.tx.prepare_cached(sql)?.execute(params![number, self.at, answer])?;
         } else {
             waits(self.tx, new.notifier_id, 1)?;
         }
         Ok(Begun { number, status })
-    }
-
-    /// Notes why a delivery failed at once.
-    fn refuse(&self, number: i64) -> Result<()> {
-        let most = self.limits.waiting;
-        let answer = format!("not sent: {most} deliveries to this notifier were waiting already");
-        give_up(self.tx, number, self.at, &answer)
     }
 }
 
@@ -179,15 +162,5 @@ pub(super) fn notifier_id(tx: &Transaction<'_>, notifier: &NotifierName) -> Resu
 pub(super) fn waits(tx: &Transaction<'_>, notifier_id: i64, more: i64) -> Result<()> {
     let sql = "UPDATE notifiers SET waiting = waiting + ?2 WHERE id = ?1";
     tx.prepare_cached(sql)?.execute([notifier_id, more])?;
-    Ok(())
-}
-
-/// Notes why a delivery is given up without a try.
-fn give_up(tx: &Transaction<'_>, number: i64, at: Time, answer: &str) -> Result<()> {
-    let sql =
-        "INSERT INTO attempts (delivery, number, at, took, delivered, answer) VALUES (?1, 0, ?2, 0, 0, ?3)";
-    tx.prepare_cached(sql)?.execute(params![number, at, answer])?;
-    let sql = "UPDATE deliveries SET answer = ?2 WHERE number = ?1";
-    tx.prepare_cached(sql)?.execute(params![number, answer])?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::domain::alert::{Matcher, RuleName, Silence};
 use crate::domain::time::Time;
 use crate::domain::watch::Target;
 use crate::history::Result;
-use crate::history::alerts::{KeptSilence, SilenceId};
+use crate::history::alerts::{KeptSilence, MAX_SILENCES, SilenceId};
 
 const COLUMNS: &str = "id, created, rule, channel, severity, begins, ends, author, reason";
 
@@ -24,15 +24,10 @@ pub(super) fn silences(tx: &Transaction<'_>, over: Option<Time>) -> Result<Vec<K
     Ok(silences)
 }
 
-/// See [`crate::history::alerts::AlertHistory::add_silence`]; at most `most` are kept.
-pub(super) fn add(
-    tx: &Transaction<'_>,
-    silence: &Silence,
-    created: Time,
-    most: usize,
-) -> Result<Option<KeptSilence>> {
+/// See [`crate::history::alerts::AlertHistory::add_silence`].
+pub(super) fn add(tx: &Transaction<'_>, silence: &Silence, created: Time) -> Result<Option<KeptSilence>> {
     let kept: i64 = tx.query_row("SELECT count(*) FROM silences", [], |row| row.get(0))?;
-    if usize::try_from(kept).is_ok_and(|kept| kept >= most) {
+    if usize::try_from(kept).is_ok_and(|kept| kept >= MAX_SILENCES) {
         return Ok(None);
     }
     let matcher = silence.matcher();
