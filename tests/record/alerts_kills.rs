@@ -18,7 +18,7 @@ use crate::receiver::{Mood, Receiver};
 use crate::record::{List, WatchedChannel, until};
 use crate::wire::{Span, Wire};
 
-/// Each with a rule of its own, and as many channels as a message lists.
+/// Each with a rule of its own.
 const GROUPS: [&str; 10] = [
     "hall",
     "two / 2",

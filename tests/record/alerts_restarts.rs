@@ -121,6 +121,8 @@ async fn what_begins_and_ends_while_adsum_is_down_is_told_after_it_with_windows_
     world.joins("lobby", "first").await;
     world.joins("lobby", "second").await;
     world.becomes("crowded", &["firing"]).await;
+    let since = world.changes().await[0].since;
+    assert!(since.not_before.is_some(), "it was observed with nobody in it: {since:?}");
     world.seen().await;
     match how {
         Again::Kill => world.kill(),
