@@ -336,15 +336,14 @@ fn secrets_come_from_files_and_are_read_again() {
         .variable("ADSUM__SERVER__TOKENS_FILE", tokens.to_str().expect("text"))
         .variable("ADSUM__SERVER__LISTEN", "0.0.0.0:8080");
     let config = given.load();
-    let auth_token =
-        |config: &Config| config.pubnub.auth_token.clone().expect("set").value().expose_secret().to_owned();
-    assert_eq!(auth_token(&config), "p0-first");
+    let secret = config.pubnub.auth_token.expect("set");
+    assert_eq!(secret.value().expose_secret(), "p0-first");
     let values: Vec<&str> = config.server.tokens.values().iter().map(ExposeSecret::expose_secret).collect();
     assert_eq!(values, ["alice", "bob"]);
     fs::write(&token, "p0-second").expect("written");
-    assert_eq!(auth_token(&config.read_secrets_again().expect("read")), "p0-second");
+    assert_eq!(secret.read_again().expect("read").value().expose_secret(), "p0-second");
     fs::write(&token, "").expect("written");
-    let error = config.read_secrets_again().expect_err("empty").to_string();
+    let error = secret.read_again().expect_err("empty").to_string();
     assert!(error.contains(token.to_str().expect("text")), "{error}");
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use adsum::config::alerting::Alerting;
-use adsum::config::{Config, Encryption, Finding, Layer, NotifierKind, Sources, Webhook};
+use adsum::config::{Config, Encryption, Finding, Layer, Notifier, NotifierKind, Sources, Webhook};
 use adsum::domain::alert::{Condition, OnGap, Rule, Severity};
 use adsum::domain::event::EventKind;
 use adsum::domain::names::UserId;
@@ -245,6 +245,39 @@ fn a_rule_about_a_user_is_refused_where_users_are_not_looked_at() {
     assert!(finding.key == "alert[0:a].channels" && finding.allowed.contains("\"big\""), "{finding}");
 }
 
+/// Whether a rule for `room.*` about a user is refused with these rules of `[watch]`.
+#[rstest]
+#[case("[[watch.rule]]\nchannels = ['room.*']\ninclude_uuids = false", true)]
+#[case(
+    "[[watch.rule]]\nchannels = ['*']\ninclude_uuids = false\n[[watch.rule]]\nchannels = ['room.1']",
+    true
+)]
+#[case(
+    "[[watch.rule]]\nchannels = ['lobby']\n[[watch.rule]]\nchannels = ['room.*']\ninclude_uuids = false",
+    true
+)]
+#[case("include_uuids = false", true)]
+#[case("include_uuids = false\n[[watch.rule]]\nchannels = ['room.1']\ninclude_uuids = true", false)]
+#[case(
+    "[[watch.rule]]\nchannels = ['room.1']\n[[watch.rule]]\nchannels = ['room.*']\ninclude_uuids = false",
+    false
+)]
+#[case("[[watch.rule]]\nchannels = ['room.big.*']\ninclude_uuids = false", false)]
+fn a_pattern_is_refused_where_users_are_looked_at_in_no_channel_it_may_match(
+    #[case] watch: &str,
+    #[case] refused: bool,
+) {
+    let given = Given::file(&format!(
+        "[watch]\nchannels = ['room.*', 'lobby']\n{watch}\n\
+         [[alert]]\nname = 'a'\nchannels = ['room.*']\nuser_absent = 'ada'\n"
+    ));
+    if refused {
+        assert!(given.finding().allowed.contains("\"room.*\" no user ids"), "{}", given.finding());
+    } else {
+        given.load();
+    }
+}
+
 #[test]
 fn too_many_rules_are_refused() {
     let rules: Vec<String> = (0..501)
@@ -296,18 +329,18 @@ fn a_secret_file_may_hold_several_secrets_the_newest_first() {
     let other = SECRET.replace('M', "N");
     let given = Given::notifier(&format!("{WEBHOOK}secret_file = '@hook'"))
         .beside("hook", &format!("# the new one\n{other}\n{SECRET}\n"));
-    let alerting = given.load();
-    let secrets = |alerting: &Alerting| match &alerting.notifiers[0].kind {
+    let notifier = given.load().notifiers.remove(0);
+    let secrets = |notifier: &Notifier| match &notifier.kind {
         NotifierKind::Webhook(Webhook { secrets, .. }) => {
             secrets.values().iter().map(|secret| secret.expose_secret().to_owned()).collect::<Vec<_>>()
         }
         kind => panic!("{kind:?}"),
     };
-    assert_eq!(secrets(&alerting), [other.as_str(), SECRET]);
+    assert_eq!(secrets(&notifier), [other.as_str(), SECRET]);
     fs::write(given.path("hook"), SECRET).expect("written");
-    assert_eq!(secrets(&alerting.read_secrets_again().expect("read")), [SECRET]);
+    assert_eq!(secrets(&notifier.read_secrets_again().expect("read")), [SECRET]);
     fs::write(given.path("hook"), "whsec_short").expect("written");
-    let error = alerting.read_secrets_again().expect_err("no secret").to_string();
+    let error = notifier.read_secrets_again().expect_err("no secret").to_string();
     assert!(error.contains("whsec_") && !error.contains("short"), "{error}");
 }
 

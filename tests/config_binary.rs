@@ -259,14 +259,21 @@ fn a_configuration_read_again_whose_notifiers_cannot_be_made_is_refused_as_a_who
 
 #[test]
 fn the_secrets_of_notifiers_are_read_again_when_their_files_change() {
-    let given = Given::new(&webhook("").replace(&format!("secret = '{SECRET}'"), "secret_file = '@/secret'"));
+    let ops = webhook("").replace(&format!("secret = '{SECRET}'"), "secret_file = '@/secret'");
+    let team = "[[notifier]]\nname = 'team'\nkind = 'slack'\nurl_file = '@/url'\n";
+    let given = Given::new(&format!("{ops}{team}"));
     write_secret(&given.path("secret"), SECRET);
+    write_secret(&given.path("url"), "https://hooks.invalid/hidden");
     let daemon = given.run();
     write_secret(&given.path("secret"), "none");
-    daemon.until_it_logs(&["WARN", "the secrets stay as they are", "whsec_"]);
+    write_secret(&given.path("url"), "http://10.0.0.1/hidden");
+    daemon.until_it_logs(&["WARN", "stay as they are", "notifier=\"ops\"", "whsec_"]);
+    daemon.until_it_logs(&["WARN", "stay as they are", "notifier=\"team\"", "allow_private"]);
     assert!(!daemon.log().contains("secrets of notifiers were read again"), "{}", daemon.log());
     write_secret(&given.path("secret"), &SECRET.replace('M', "N"));
+    // The other one keeps it from nothing.
     daemon.until_it_logs(&["INFO", "the secrets of notifiers were read again"]);
+    assert!(!daemon.log().contains("hidden"), "{}", daemon.log());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -310,7 +317,7 @@ async fn told(receiver: &MockServer, number: usize, secret: &str) -> Value {
     loop {
         let requests = receiver.received_requests().await.expect("they are kept");
         if let Some(request) = requests.get(number - 1) {
-            let header = |name: &str| request.headers[name].to_str().expect("text");
+            let header = |name: &str| request.headers.get(name).expect("a header").to_str().expect("text");
             let keys = Keys::new(&[SecretString::from(secret)]).expect("a secret");
             let timestamp = header("webhook-timestamp").parse().expect("seconds");
             let signature = keys.sign(header("webhook-id"), timestamp, &request.body);

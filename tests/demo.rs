@@ -1,6 +1,6 @@
 //! `adsum demo`, as somebody sees it who has just got adsum.
 #![allow(missing_docs, reason = "a test's name says what it is about")]
-#![allow(clippy::expect_used, reason = "the helpers of the tests may fail as the tests do")]
+#![allow(clippy::expect_used, clippy::panic, reason = "the helpers of the tests may fail as the tests do")]
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};

@@ -18,14 +18,23 @@ pub struct Alarms {
     pub(super) rules: Vec<Arc<Rule>>,
     /// The alerts that are not inactive.
     pub(super) standings: Vec<Standing>,
-    /// Since when adsum was down, until that is judged.
-    pub(super) down_since: Option<Time>,
+    /// When adsum was down before, until that is judged.
+    pub(super) downtime: Option<Downtime>,
+}
+
+/// The time in which adsum was down before this life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Downtime {
+    /// When it was last certainly running.
+    pub from: Time,
+    /// When it ran again.
+    pub to: Time,
 }
 
 impl Alarms {
-    /// The alerts as the history has them; `down_since` if adsum was down since.
-    pub fn loaded(standings: Vec<Standing>, down_since: Option<Time>) -> Self {
-        Self { standings, down_since, ..Self::default() }
+    /// The alerts as the history has them; `downtime` if adsum was down before.
+    pub fn loaded(standings: Vec<Standing>, downtime: Option<Downtime>) -> Self {
+        Self { standings, downtime, ..Self::default() }
     }
 
     /// How the alert of a rule stands, unless it is inactive.
@@ -57,6 +66,6 @@ impl Alarms {
                 clock || (standing.muted.is_some() && silences.mute(rule, channel, now).is_none())
             })
         };
-        self.edition != edition || self.down_since.is_some() || self.rules.iter().any(due)
+        self.edition != edition || self.downtime.is_some() || self.rules.iter().any(due)
     }
 }

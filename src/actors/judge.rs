@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tracing::error;
 use uuid::Uuid;
 
-use super::alarms::Alarms;
+use super::alarms::{Alarms, Downtime};
 use super::alerting::{Edition, Editions, Silences};
 use super::clock::Clock;
 use super::live::Live;
@@ -67,7 +67,7 @@ impl Judge {
         let case = Case { judge: self, channel: &channel, seen: seen.as_ref(), changes: &changes, now };
         let (alerts, standings) = case.judge(&before, &rules, edition.number);
         drop(channel);
-        let alarms = Alarms { edition: edition.number, rules, standings, down_since: None };
+        let alarms = Alarms { edition: edition.number, rules, standings, downtime: None };
         let Edition { subscribers, .. } = &*edition;
         let (channel, subscribers) = (live.name.clone(), Arc::clone(subscribers));
         Proposal { seen, entry: Entry { channel, changes, alerts, subscribers, at: now }, alarms }
@@ -105,7 +105,7 @@ impl Case<'_> {
             let mut alert = Alert::of(rule, &self.channel.name, old.filter(|_| edited.is_none()));
             let ended = edited.map(|old| self.over(old, Why::RuleChanged));
             let is_new = before.edition != edition && alert.state == AlertState::Inactive;
-            self.hear(&mut alert, before.down_since, is_new);
+            self.hear(&mut alert, before.downtime, is_new);
             let mut entry = alert.entry(rule.terms());
             entry.notices.splice(0..0, ended.into_iter().flat_map(|ended| ended.notices));
             if entry.standing.state != AlertState::Inactive || old.is_some() || !entry.notices.is_empty() {
@@ -125,21 +125,18 @@ impl Case<'_> {
                 return AlertEntry { standing, notices: Vec::new() };
             }
         };
-        let mut alert =
-            Alert { tell_end: old.tell_end.clone(), ..Alert::of(&rule, &self.channel.name, Some(old)) };
+        let mut alert = Alert::of(&rule, &self.channel.name, Some(old));
         alert.hear(&self.judge.silences, &Input::Ended { at: self.now, why }, self.now);
         alert.entry(old.terms.clone())
     }
 
-    fn hear(&self, alert: &mut Alert<'_>, down_since: Option<Time>, is_new: bool) {
+    fn hear(&self, alert: &mut Alert<'_>, downtime: Option<Downtime>, is_new: bool) {
         let (silences, now) = (&self.judge.silences, self.now);
         let condition = &alert.rule.condition;
         let mut inputs = Vec::new();
-        inputs.extend(down_since.map(|down_since| Input::Resumed { down_since, at: now }));
+        inputs.extend(downtime.map(|Downtime { from, to }| Input::Resumed { down_since: from, at: to }));
         if is_new {
-            // A gap that has opened since the observation at hand had arrived is none.
-            let at = self.seen.map_or(now, |seen| seen.moment.latest);
-            inputs.extend(Input::of_new_rule(condition, self.channel, at));
+            inputs.extend(Input::of_new_rule(condition, self.channel, now));
         }
         inputs.extend(Input::of_commit(condition, self.channel, self.seen, self.changes, now));
         inputs.push(Input::Time(now));
@@ -158,15 +155,17 @@ struct Alert<'a> {
     channel: &'a ChannelName,
     state: AlertState,
     muted: Option<SilenceId>,
-    tell_end: Vec<NotifierName>,
+    /// Who was told that it fires.
+    told: Vec<NotifierName>,
     notices: Vec<Notice>,
 }
 
 impl<'a> Alert<'a> {
     fn of(rule: &'a Rule, channel: &'a ChannelName, standing: Option<&Standing>) -> Self {
-        let tell_end = if rule.send_resolved { rule.notify.clone() } else { Vec::new() };
-        let (state, muted) = standing.map(|standing| (standing.state, standing.muted)).unwrap_or_default();
-        Self { rule, channel, state, muted, tell_end, notices: Vec::new() }
+        let (state, muted, told) = standing
+            .map(|standing| (standing.state, standing.muted, standing.tell_end.clone()))
+            .unwrap_or_default();
+        Self { rule, channel, state, muted, told, notices: Vec::new() }
     }
 
     fn hear(&mut self, silences: &Silences, input: &Input, now: Time) {
@@ -179,30 +178,36 @@ impl<'a> Alert<'a> {
         }
     }
 
-    /// Who is told of a transition. Of the end of what nobody was told of, nobody is told either.
+    /// Who is told of a transition. Of the end whoever was told before, and of the end of what nobody was told of nobody.
     fn notice(&mut self, silences: &Silences, transition: Transition, now: Time) -> Notice {
-        let notify = match transition.change {
-            Change::Pending | Change::Inactive(_) => &[],
-            Change::Firing | Change::Repeated => self.rule.notify.as_slice(),
-            Change::Resolved(_) => self.tell_end.as_slice(),
-        };
         let silence = silences.mute(self.rule, self.channel, now);
-        let silence =
-            if matches!(transition.change, Change::Resolved(_)) { silence.or(self.muted) } else { silence };
-        let muted = silence.filter(|_| !notify.is_empty());
-        let notify = if muted.is_some() { Vec::new() } else { notify.to_vec() };
+        let (notify, silence) = match transition.change {
+            Change::Pending | Change::Inactive(_) => (Vec::new(), None),
+            Change::Firing | Change::Repeated => (self.rule.notify.clone(), silence),
+            Change::Resolved(_) if !self.rule.send_resolved => (Vec::new(), None),
+            Change::Resolved(_) => (std::mem::take(&mut self.told), silence),
+        };
+        let silence = silence.filter(|_| !notify.is_empty());
+        let untold = self.muted.filter(|_| matches!(transition.change, Change::Resolved(_)));
+        let muted = silence.or(untold);
+        let notify = if muted.is_some() { Vec::new() } else { notify };
         match transition.change {
-            Change::Firing => self.muted = muted,
-            // Who was told that it fires is told of the end, also after a repetition that was muted.
-            Change::Repeated if muted.is_none() => self.muted = None,
-            Change::Repeated | Change::Pending | Change::Inactive(_) | Change::Resolved(_) => {}
+            Change::Firing => (self.muted, self.told) = (muted, notify.clone()),
+            Change::Repeated if muted.is_none() => {
+                self.muted = None;
+                let new = notify.iter().filter(|name| !self.told.contains(name));
+                let new: Vec<NotifierName> = new.cloned().collect();
+                self.told.extend(new);
+            }
+            _ => {}
         }
         Notice { transition, notify, muted }
     }
 
     fn entry(self, terms: String) -> AlertEntry {
-        let Self { rule, state, muted, tell_end, notices, .. } = self;
+        let Self { rule, state, muted, told, notices, .. } = self;
         let muted = muted.filter(|_| matches!(state, AlertState::Firing(_)));
+        let tell_end = if rule.send_resolved { told } else { Vec::new() };
         let (rule, severity) = (rule.name.clone(), rule.severity);
         AlertEntry { standing: Standing { rule, terms, severity, state, muted, tell_end }, notices }
     }

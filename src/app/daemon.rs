@@ -10,6 +10,7 @@ use tracing::{error, info, warn};
 use super::lock::Lock;
 use super::parts;
 use super::reach::warn_of_unreachable;
+use super::secrets;
 use super::until::Signals;
 use crate::actors::clock::{Clock, wall_time};
 use crate::actors::handle::{self, Adsum, Parts};
@@ -42,7 +43,7 @@ pub async fn run(config: Config, reload: impl Fn() -> Result<Config, Findings>) 
     let mut signals = Signals::listen()?;
     let mut daemon = Daemon::start(config).await?;
     println!("adsum: http://{}", daemon.address());
-    let mut secrets = tokio::time::interval(parts::SECRETS_EVERY);
+    let mut look = tokio::time::interval(secrets::EVERY);
     loop {
         tokio::select! {
             ended = daemon.ended() => return ended,
@@ -55,7 +56,7 @@ pub async fn run(config: Config, reload: impl Fn() -> Result<Config, Findings>) 
                     Err(findings) => refused(&findings),
                 }
             }
-            _ = secrets.tick() => daemon.read_secrets_again(),
+            _ = look.tick() => daemon.read_secrets_again(),
         }
     }
 }
@@ -124,22 +125,21 @@ impl Daemon {
 
     /// Tokens live 30 days at most, and receivers change their secrets, so their files are looked at again and again.
     fn read_secrets_again(&mut self) {
-        if let Err(error) = self.take_secrets_again() {
-            warn!(%error, "the secrets stay as they are");
+        let token = secrets::again(self.config.pubnub.auth_token.as_ref());
+        self.client.set_auth_token(token.as_ref().map(|token| token.value().clone()));
+        self.config.pubnub.auth_token = token;
+        let notifiers = secrets::again_of_all(&self.config.alerting.notifiers);
+        if notifiers == self.config.alerting.notifiers {
+            return;
         }
-    }
-
-    fn take_secrets_again(&mut self) -> anyhow::Result<()> {
-        let config = self.config.read_secrets_again()?;
-        if config.alerting != self.config.alerting {
-            self.adsum.set_alerting(parts::alerting(&config, self.address)?);
-            info!("the secrets of notifiers were read again");
+        self.config.alerting.notifiers = notifiers;
+        match parts::alerting(&self.config, self.address) {
+            Ok(alerting) => {
+                self.adsum.set_alerting(alerting);
+                info!("the secrets of notifiers were read again");
+            }
+            Err(error) => error!(%error, "the secrets of notifiers cannot be taken"),
         }
-        self.client.set_auth_token(config.pubnub.auth_token.as_ref().map(|token| token.value().clone()));
-        // Only what was taken: a SIGHUP must still find what waits for a restart.
-        self.config.pubnub.auth_token = config.pubnub.auth_token;
-        self.config.alerting = config.alerting;
-        Ok(())
     }
 
     /// The way to the record.

@@ -7,6 +7,7 @@ mod origin;
 mod parts;
 mod reach;
 mod receivers;
+mod secrets;
 mod until;
 
 use crate::config::{Config, Findings, Sources};

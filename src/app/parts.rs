@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 
@@ -104,6 +103,3 @@ pub(super) fn differ_for_good(one: &Config, other: &Config) -> bool {
     };
     text(one) != text(other) || secrets(one) != secrets(other)
 }
-
-/// How often a secret file is looked at.
-pub(super) const SECRETS_EVERY: Duration = Duration::from_secs(10);

@@ -191,7 +191,7 @@ fn alert_line(change: &Value) -> String {
         ("ended", "ended", Kind::Window),
     ] {
         if !field(change, name).is_null() {
-            line.push_str(&format!("  {label} {}", shown(name, kind)));
+            line = format!("{line}  {label} {}", shown(name, kind));
         }
     }
     line

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::connection::ConfigFile;
 use super::failure::Failure;
@@ -88,10 +89,10 @@ fn named<'a>(config: &'a Config, name: &str) -> Result<&'a config::Notifier, Fai
 }
 
 async fn send(notifier: &dyn Notifier, what: &'static str, alert_id: &str, base: &str) -> Sent {
-    let now = wall_time();
+    let (now, began) = (wall_time(), Instant::now());
     let message = message(what, alert_id, base, now);
     let result = notifier.deliver(&message, Attempt { number: 1, now }).await;
-    let took = wall_time().since(now);
+    let took = began.elapsed();
     let (delivered, answer) = match result {
         Ok(receipt) => (true, receipt.answer),
         Err(refusal) => (false, refusal.answer),

@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::section::Section;
 use super::watch::{CHANNEL, Watch, once_each};
 use crate::domain::alert::{Condition, NotifierName, OnGap, Rule, RuleName, Severity};
-use crate::domain::names::{ChannelName, UserId};
-use crate::domain::watch::Target;
+use crate::domain::names::UserId;
+use crate::domain::watch::{Policies, Target};
 
 /// How long a condition must hold, or be clear.
 const FOR: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(30 * 24);
@@ -207,15 +207,28 @@ fn without_users(section: &Section<'_>, condition: &Condition, channels: &[Targe
     if condition.user().is_none() {
         return;
     }
-    let blind = |channel: &&ChannelName| !watch.policies.of(channel).include_uuids;
-    for channel in channels.iter().filter_map(Target::channel).filter(blind) {
-        let channel = channel.as_str();
+    for target in channels.iter().filter(|target| is_blind(target, &watch.policies)) {
         let why = format!(
-            "of {channel:?} no user ids are asked for (include_uuids), and {} needs them",
+            "of {:?} no user ids are asked for (include_uuids), and {} needs them",
+            target.as_str(),
             condition.kind()
         );
         section.refuse("channels", why);
     }
+}
+
+/// Whether of no channel that is meant user ids are asked for: by no policy that may be the one of such a channel.
+fn is_blind(target: &Target, policies: &Policies) -> bool {
+    for rule in policies.rules.iter().filter(|rule| rule.channels.iter().any(|of| meet(of, target))) {
+        if rule.policy.include_uuids {
+            return false;
+        }
+        if rule.channels.iter().any(|of| of == target || of.as_str() == "*") || target.channel().is_some() {
+            // No later one counts.
+            return true;
+        }
+    }
+    !policies.default.include_uuids
 }
 
 fn read_notify(section: &mut Section<'_>, known: &HashSet<NotifierName>) -> Option<Vec<NotifierName>> {
@@ -247,6 +260,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::names::ChannelName;
 
     #[test]
     fn two_patterns_meet_if_some_channel_is_meant_by_both() {

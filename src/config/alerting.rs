@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use super::notifier::{Notifier, Trial};
-use super::secret::SecretError;
 use super::section::Section;
 use super::watch::Watch;
 use super::{alert, notifier};
@@ -22,18 +21,6 @@ pub struct Alerting {
     pub rules: Vec<Rule>,
     /// In the order given; no two have the same name.
     pub notifiers: Vec<Notifier>,
-}
-
-impl Alerting {
-    /// The same with every secret as its file has it now.
-    ///
-    /// # Errors
-    ///
-    /// The first file that cannot be used any more; nothing changes then.
-    pub fn read_secrets_again(&self) -> Result<Self, SecretError> {
-        let notifiers = self.notifiers.iter().map(Notifier::read_secrets_again).collect::<Result<_, _>>()?;
-        Ok(Self { rules: self.rules.clone(), notifiers })
-    }
 }
 
 /// Reads both sections. `watch` is `None` where it is wrong.

@@ -124,19 +124,4 @@ impl Config {
             }])
         })
     }
-
-    /// The same configuration with every secret as its file has it now.
-    ///
-    /// # Errors
-    ///
-    /// The first file that cannot be used any more; nothing changes then.
-    pub fn read_secrets_again(&self) -> Result<Self, SecretError> {
-        let again = |secret: &Option<Secret>| secret.as_ref().map(Secret::read_again).transpose();
-        let mut config = self.clone();
-        config.pubnub.secret_key = again(&self.pubnub.secret_key)?;
-        config.pubnub.auth_token = again(&self.pubnub.auth_token)?;
-        config.server.tokens = self.server.tokens.read_again()?;
-        config.alerting = self.alerting.read_secrets_again()?;
-        Ok(config)
-    }
 }

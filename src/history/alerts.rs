@@ -357,7 +357,8 @@ pub trait AlertHistory: Send + Sync + 'static {
     fn waiting(&self) -> Result<Vec<(NotifierName, u64, Time)>>;
 
     /// Notes a try of a pending delivery and what follows; `attempt.number` 0 does not count as one. If it was given up
-    /// while it was under way, nothing follows but that it was delivered if it was.
+    /// while it was under way, nothing follows but that it was delivered if it was. A try that was noted already (the same
+    /// number and time) is not noted again: whoever does not know whether it was may say it twice.
     ///
     /// # Errors
     /// See [`super::HistoryError`].

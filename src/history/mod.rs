@@ -1,5 +1,6 @@
-//! The durable record, behind one trait. An adapter keeps events, visits, gaps, occupancy runs and watches, commits
-//! many channels' changes at once or not at all, and answers questions from a consistent view.
+//! The durable record, behind one trait. An adapter keeps events, visits, gaps, occupancy runs, watches, and what is kept
+//! of alerts ([`alerts`]), commits many channels' changes at once or not at all, and answers questions from a consistent
+//! view.
 //!
 //! Methods block: callers run them where blocking is allowed. Nothing here knows a rule about presence; adapters store
 //! what [`crate::domain`] worked out and give it back.

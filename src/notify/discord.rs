@@ -60,10 +60,15 @@ impl Notifier for Discord {
     }
 }
 
-/// Discord asks not to be asked again with the address of a webhook that was removed.
+/// Discord asks not to be asked again with the address of a webhook that was removed, and says with a 400 that it does not
+/// like the message.
 fn judge(status: StatusCode, body: &str) -> Option<Remedy> {
     let code = || serde_json::from_str::<Value>(body).ok()?.get("code")?.as_u64();
-    (status == StatusCode::NOT_FOUND && code() == Some(UNKNOWN_WEBHOOK)).then_some(Remedy::Disable)
+    match status {
+        StatusCode::NOT_FOUND if code() == Some(UNKNOWN_WEBHOOK) => Some(Remedy::Disable),
+        StatusCode::BAD_REQUEST => Some(Remedy::Fail),
+        _ => None,
+    }
 }
 
 /// Red, orange, green, grey.

@@ -116,14 +116,13 @@ impl Poster {
     }
 }
 
-/// What HTTP says an answer means. A redirect may be a maintenance page, so it is tried again, at the same address.
+/// What an answer means (Standard Webhooks: whatever is no 2xx is tried again, and 410 ends it). A redirect may be a
+/// maintenance page, so it is tried again, at the same address. Most of 4xx is about more than this one message: a secret
+/// that is being changed (400, 401, 403), a receiver that is being replaced (404, 405). Only what is too large stays so.
 fn remedy(status: StatusCode, after: Option<Duration>) -> Remedy {
     match status {
         StatusCode::GONE => Remedy::Disable,
-        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
-            Remedy::Retry { after }
-        }
-        status if status.is_client_error() => Remedy::Fail,
+        StatusCode::PAYLOAD_TOO_LARGE => Remedy::Fail,
         _ => Remedy::Retry { after },
     }
 }

@@ -47,10 +47,13 @@ impl Notifier for Slack {
     }
 }
 
-/// Slack says with a 404 that the webhook was removed.
+/// Slack says with a 404 that the webhook was removed, and with a 400 that it does not like the message.
 fn judge(status: StatusCode, body: &str) -> Option<Remedy> {
-    let removed = matches!(body.trim(), "no_service" | "no_team");
-    (status == StatusCode::NOT_FOUND && removed).then_some(Remedy::Disable)
+    match (status, body.trim()) {
+        (StatusCode::NOT_FOUND, "no_service" | "no_team") => Some(Remedy::Disable),
+        (StatusCode::BAD_REQUEST, _) => Some(Remedy::Fail),
+        _ => None,
+    }
 }
 
 /// `text` is what phones show; the blocks are the message. `verbatim` keeps Slack from finding links and names by itself.

@@ -87,7 +87,9 @@ fn logged(rule: &Rule, input: &Input) -> Log {
             Log::Blind { from: gap.from, until: gap.to.unwrap_or(at), at, up }
         }
         Input::Resumed { down_since, at } => Log::Down { from: down_since, to: at },
-        Input::Time(_) | Input::Unmuted(_) | Input::Ended { .. } => panic!("not in a script"),
+        Input::New { .. } | Input::Time(_) | Input::Unmuted(_) | Input::Ended { .. } => {
+            panic!("not in a script")
+        }
     }
 }
 

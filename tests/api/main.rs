@@ -17,4 +17,5 @@ mod server;
 mod silences;
 mod story;
 mod stream;
+mod telling;
 mod watches;

@@ -115,7 +115,12 @@ impl Server {
 
     /// Watches `lobby`, without tokens; with the rules of the stories, which are for other channels.
     pub(crate) async fn start_alerting() -> Self {
-        Self::start_as(Settings { alerting: story::alerting(), ..settings(&["lobby"]) }, &[]).await
+        Self::start_judging(story::alerting()).await
+    }
+
+    /// Watches `lobby`, without tokens; with rules.
+    pub(crate) async fn start_judging(alerting: Alerting) -> Self {
+        Self::start_as(Settings { alerting, ..settings(&["lobby"]) }, &[]).await
     }
 
     async fn start_as(settings: Settings, tokens: &[&str]) -> Self {

@@ -361,7 +361,7 @@ fn wrong_usage_names_the_flag_and_what_is_allowed(#[case] arguments: &[&str], #[
 fn every_command_explains_itself_with_examples(
     #[values(
         &["alerts"], &["alerts", "list"], &["alerts", "history"], &["alerts", "deliveries"], &["alerts", "delivery"],
-        &["alerts", "redeliver"], &["silence"], &["silence", "list"], &["silence", "add"], &["silence", "end"]
+        &["alerts", "redeliver"], &["alerts", "backtest"], &["silence"], &["silence", "list"], &["silence", "add"], &["silence", "end"]
     )]
     command: &[&str],
 ) {

@@ -36,6 +36,7 @@ fn every_command_explains_itself_with_examples(
         "tail",
         "alerts",
         "silence",
+        "test-notify",
         "completions"
     )]
     command: &str,

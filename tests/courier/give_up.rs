@@ -53,11 +53,12 @@ async fn what_waits_for_a_notifier_that_was_removed_is_given_up_saying_so() {
 
 #[actix::test]
 async fn what_a_receiver_will_never_take_fails_at_once() {
-    let hook = Receiver::new(vec![answer("400 Bad Request", "", "what is this?"), answer("200 OK", "", "")]);
+    let hook =
+        Receiver::new(vec![answer("413 Content Too Large", "", "what is this?"), answer("200 OK", "", "")]);
     let world = World::real(vec![webhook("ops", &hook.url(), 1, 10)]);
     world.fires("crowded", &["lobby"], "ops");
     world.resolves("crowded", &["lobby"], "ops");
     world.until("both are done", |world| !world.statuses().contains(&DeliveryStatus::Pending)).await;
     assert_eq!(world.statuses(), [DeliveryStatus::Failed, DeliveryStatus::Delivered]);
-    assert_eq!(world.deliveries()[0].answer.as_deref(), Some("400 Bad Request: what is this?"));
+    assert_eq!(world.deliveries()[0].answer.as_deref(), Some("413 Payload Too Large: what is this?"));
 }

@@ -15,6 +15,7 @@ mod command;
 mod flaky;
 mod give_up;
 mod hours;
+mod laws;
 mod mail;
 #[path = "../notify/python.rs"]
 #[allow(dead_code, reason = "not every test of notifiers is one of the courier")]

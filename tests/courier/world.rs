@@ -127,9 +127,18 @@ impl World {
 
     /// After the courier has stopped another begins with what is in the file.
     pub(crate) fn again(self, receivers: Vec<Receiver>) -> Self {
+        self.again_with(receivers, |history| history)
+    }
+
+    /// The same, and it sees the history as `seen` has it.
+    pub(crate) fn again_with(
+        self,
+        receivers: Vec<Receiver>,
+        seen: impl FnOnce(Arc<dyn AlertHistory>) -> Arc<dyn AlertHistory>,
+    ) -> Self {
         let Self { history, clock, folder, .. } = self;
         drop(history);
-        Self::open(folder, clock, receivers, |history| history)
+        Self::open(folder, clock, receivers, seen)
     }
 
     /// The rule's alert fires in these channels, and somebody is told as soon as may be.

@@ -47,7 +47,7 @@ fn any_state() -> impl Strategy<Value = AlertState> {
     let ground = prop_oneof![
         any_moment().prop_map(|first| Ground::Observed { first }),
         (any_time(), any::<u32>(), any_reason()).prop_map(|(from, down, reason)| {
-            Ground::Gap { from, down: Duration::from_micros(down.into()), reason }
+            Ground::Gap { from, down: Duration::from_micros(down.into()), resumed: Some(from), reason }
         }),
     ];
     let pending = (id(), any_window(), ground)

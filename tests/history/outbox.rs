@@ -205,6 +205,23 @@ fn what_is_given_up_without_a_try_is_no_try() {
 }
 
 #[test]
+fn a_try_that_is_noted_twice_counts_once() {
+    let (_folder, history) = watched(1);
+    history.commit(&[told(&channel(0), "crowded", Change::Firing, 0, &[hook()])]).unwrap();
+    let id = deliveries(history.as_ref())[0].id.clone();
+    let outcomes = [Outcome::Again(time(9)), Outcome::Failed, Outcome::Delivered];
+    for (number, outcome) in (1..).zip(outcomes) {
+        let tried = attempt(number, 5, outcome == Outcome::Delivered);
+        history.attempted(1, &tried, outcome).unwrap();
+        let once = history.delivery(&id).unwrap();
+        history.attempted(1, &tried, outcome).unwrap();
+        assert_eq!(history.delivery(&id).unwrap(), once);
+        history.retry(&id, time(10)).unwrap();
+    }
+    assert_eq!(history.delivery(&id).unwrap().unwrap().1.len(), 3);
+}
+
+#[test]
 fn each_event_is_a_delivery_to_everybody_who_wants_its_kind() {
     let (folder, history) = watched(2);
     let ada = UserId::new("ada").unwrap();

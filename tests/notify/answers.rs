@@ -28,9 +28,9 @@ async fn refused(what: Do) -> Undelivered {
 #[rstest]
 #[case("301 Moved Permanently", "location: http://127.0.0.1:1/\r\n", RETRY)]
 #[case("302 Found", "location: /elsewhere\r\n", RETRY)]
-#[case("400 Bad Request", "", Remedy::Fail)]
-#[case("401 Unauthorized", "", Remedy::Fail)]
-#[case("404 Not Found", "retry-after: 5\r\n", Remedy::Fail)]
+#[case("400 Bad Request", "", RETRY)]
+#[case("401 Unauthorized", "", RETRY)]
+#[case("404 Not Found", "retry-after: 5\r\n", after(5))]
 #[case("408 Request Timeout", "", RETRY)]
 #[case("410 Gone", "", Remedy::Disable)]
 #[case("413 Content Too Large", "", Remedy::Fail)]
@@ -150,7 +150,7 @@ async fn it_gets_through_once_the_receiver_recovers_with_the_same_id_on_every_tr
 
 #[rstest]
 #[case("404 Not Found", "no_service", Remedy::Disable)]
-#[case("404 Not Found", "channel_not_found", Remedy::Fail)]
+#[case("404 Not Found", "channel_not_found", RETRY)]
 #[case("410 Gone", "channel_is_archived", Remedy::Disable)]
 #[case("400 Bad Request", "invalid_payload", Remedy::Fail)]
 #[case("429 Too Many Requests", "rate_limited", RETRY)]
@@ -167,8 +167,8 @@ async fn slack_says_in_its_own_words_that_a_webhook_is_gone(
 
 #[rstest]
 #[case("404 Not Found", r#"{"message": "Unknown Webhook", "code": 10015}"#, Remedy::Disable)]
-#[case("404 Not Found", r#"{"message": "404: Not Found", "code": 0}"#, Remedy::Fail)]
-#[case("404 Not Found", "<html>", Remedy::Fail)]
+#[case("404 Not Found", r#"{"message": "404: Not Found", "code": 0}"#, RETRY)]
+#[case("404 Not Found", "<html>", RETRY)]
 #[tokio::test]
 async fn discord_says_in_its_own_words_that_a_webhook_is_gone(
     #[case] status: &str,

@@ -17,6 +17,8 @@ struct Desk {
     rests: Option<Time>,
     /// It wants no more, and said so.
     disabled: Option<String>,
+    /// It does not take what it is sent.
+    fails: bool,
 }
 
 /// All receivers'.
@@ -43,11 +45,13 @@ impl Desks {
         if self.edition != edition.number {
             self.edition = edition.number;
             for desk in self.desks.values_mut() {
-                (desk.rests, desk.disabled) = (None, None);
+                (desk.rests, desk.disabled, desk.fails) = (None, None, false);
             }
         }
-        self.desks
-            .retain(|_, desk| !desk.under_way.is_empty() || desk.rests.is_some() || desk.disabled.is_some());
+        self.desks.retain(|_, desk| {
+            let known = desk.rests.is_some() || desk.disabled.is_some() || desk.fails;
+            known || !desk.under_way.is_empty()
+        });
     }
 
     /// What to do about each receiver that is known.
@@ -103,6 +107,12 @@ impl Desks {
             let rests = &mut self.desks.entry(notifier.clone()).or_default().rests;
             *rests = (*rests).max(Some(now.plus(span)));
         }
+    }
+
+    /// Notes whether a receiver fails to take what it is sent. Whether that is news.
+    pub(super) fn fails(&mut self, notifier: &NotifierName, fails: bool) -> bool {
+        let desk = self.desks.entry(notifier.clone()).or_default();
+        std::mem::replace(&mut desk.fails, fails) != fails
     }
 
     /// The receiver said so in answer to what was sent in `edition`. Whether that is news.
@@ -197,6 +207,17 @@ mod tests {
         editions.publish(Alerting::default());
         desks.take(&editions.current());
         assert_eq!(asked(&desks, Duration::ZERO), Ask::Due(2, [].into()));
+    }
+
+    #[test]
+    fn that_a_receiver_fails_is_news_once_and_so_is_that_it_does_not() {
+        let (mut desks, editions) = desks();
+        let mut told = |fails| {
+            desks.take(&editions.current());
+            desks.fails(&ops().name, fails)
+        };
+        let news = [false, true, true, false, false, true].map(&mut told);
+        assert_eq!(news, [false, true, false, true, false, true]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::time::{Instant, sleep, timeout};
-use tracing::{debug, error, warn};
+use tracing::{debug, error};
 
 use super::backoff::pause;
 use super::message::message;
@@ -37,18 +37,20 @@ pub(super) struct Done {
     pub(super) receiver: Receiver,
     pub(super) edition: u64,
     pub(super) number: i64,
+    pub(super) attempt: DeliveryAttempt,
+    pub(super) outcome: Outcome,
     pub(super) wish: Wish,
 }
 
 /// What the receiver wants besides.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Wish {
     /// Nothing.
     None,
     /// To be left alone for so long.
     Rest(Duration),
-    /// No more: what it answered.
-    NoMore(String),
+    /// No more.
+    NoMore,
 }
 
 impl Errand {
@@ -76,7 +78,7 @@ impl Errand {
                 }
             }
         }
-        Done { receiver: self.receiver, edition: self.edition, number, wish }
+        Done { receiver: self.receiver, edition: self.edition, number, attempt, outcome, wish }
     }
 
     async fn attempt(&self) -> (DeliveryAttempt, Outcome, Wish) {
@@ -93,7 +95,7 @@ impl Errand {
             Ok(receipt) => (&receipt.answer, Outcome::Delivered, Wish::None),
             Err(refusal) => {
                 let outcome = self.after(refusal.remedy, self.parts.clock.now(), fastrand::f64());
-                (&refusal.answer, outcome, wish(refusal))
+                (&refusal.answer, outcome, wish(refusal.remedy))
             }
         };
         let answer = answer.clone();
@@ -122,7 +124,7 @@ impl Errand {
         }
     }
 
-    /// Says what came of it. What is tried again is worth a warning once, the first time.
+    /// Says what came of it. That a receiver fails is said once by the courier, not for each delivery.
     fn tell(&self, attempt: &DeliveryAttempt, outcome: Outcome) {
         let (notifier, delivery) = (&self.receiver.name, &self.outgoing.delivery.id);
         let (number, answer) = (attempt.number, &attempt.answer);
@@ -132,11 +134,7 @@ impl Errand {
                 metrics::DELIVERED
             }
             Outcome::Again(at) => {
-                if number > 1 {
-                    debug!(%notifier, delivery, number, answer, %at, "not delivered; trying again");
-                } else {
-                    warn!(%notifier, delivery, answer, "not delivered; trying again");
-                }
+                debug!(%notifier, delivery, number, answer, %at, "not delivered; trying again");
                 metrics::RETRIED
             }
             Outcome::Failed => {
@@ -148,10 +146,10 @@ impl Errand {
     }
 }
 
-fn wish(refusal: &Undelivered) -> Wish {
-    match refusal.remedy {
+fn wish(remedy: Remedy) -> Wish {
+    match remedy {
         Remedy::Retry { after: Some(after) } => Wish::Rest(after),
-        Remedy::Disable => Wish::NoMore(refusal.answer.clone()),
+        Remedy::Disable => Wish::NoMore,
         Remedy::Retry { after: None } | Remedy::Fail => Wish::None,
     }
 }

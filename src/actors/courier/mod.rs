@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::watch;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 pub use self::backoff::{PAUSES, SPREAD, TRIES, pause};
 use self::desk::Desks;
@@ -37,7 +37,7 @@ use super::alerting::{Edition, Editions};
 use super::clock::Clock;
 use super::seat::{Ended, Obituary};
 use super::supervisor::Child;
-use crate::history::alerts::AlertHistory;
+use crate::history::alerts::{AlertHistory, Outcome};
 use crate::telemetry::metrics;
 
 /// The outbox is looked at this often, or sooner when something is known to be due.
@@ -82,10 +82,10 @@ pub struct Courier {
     again: bool,
     /// The look that comes by itself.
     timer: Option<SpawnHandle>,
-    reads: Arc<Reach>,
+    reads: Reach,
     damage: Reach,
     notes: Arc<Reach>,
-    under_way: Arc<watch::Sender<usize>>,
+    under_way: watch::Sender<usize>,
     stopping: bool,
     obituary: Obituary<Child>,
 }
@@ -104,10 +104,10 @@ impl Courier {
             looking: false,
             again: false,
             timer: None,
-            reads: Arc::new(Reach::new("the outbox cannot be read; nothing is sent")),
+            reads: Reach::new("the outbox cannot be read; nothing is sent"),
             damage: Reach::new("some of the outbox is damaged; it is not sent"),
             notes: Arc::new(Reach::new("what was sent cannot be noted; nothing more is sent")),
-            under_way: Arc::new(watch::Sender::new(0)),
+            under_way: watch::Sender::new(0),
             stopping: false,
             obituary,
         }
@@ -183,8 +183,8 @@ impl Courier {
     }
 
     fn done(done: Done, courier: &mut Self, ctx: &mut Context<Self>) {
-        let Done { receiver, edition, number, wish } = done;
-        let notifier = &receiver.name;
+        let Done { receiver, edition, number, attempt, outcome, wish } = done;
+        let (notifier, answer) = (&receiver.name, attempt.answer);
         courier.desks.end(notifier, number);
         courier.count();
         match wish {
@@ -193,10 +193,19 @@ impl Courier {
                 let now = courier.parts.clock.now();
                 courier.desks.rest(notifier, edition, now, span);
             }
-            Wish::NoMore(answer) => {
+            Wish::NoMore => {
                 if courier.desks.disable(notifier, edition, &answer) {
                     error!(%notifier, answer, "it wants no more; nothing is sent to it until it is configured anew");
                 }
+            }
+        }
+        // What is given up says nothing of others.
+        let fails = matches!(outcome, Outcome::Again(_));
+        if (fails || outcome == Outcome::Delivered) && courier.desks.fails(notifier, fails) {
+            if fails {
+                warn!(%notifier, answer, "it does not take what it is sent; trying again and again");
+            } else {
+                info!(%notifier, "it takes what it is sent again");
             }
         }
         courier.look(ctx);

@@ -64,11 +64,6 @@ impl AlertPhase {
 }
 
 impl Adsum {
-    /// The names of the rules that the configuration has, in its order.
-    pub fn rule_names(&self) -> Vec<RuleName> {
-        rule_names(&self.editions.current())
-    }
-
     /// The alerts that are not inactive, in order of `(rule, channel)`. More than [`MAX_LOOKED_AT`] are not looked at for
     /// one page: it may then hold fewer than were asked for, or none, and the list go on.
     ///

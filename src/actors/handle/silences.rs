@@ -42,8 +42,8 @@ impl Adsum {
     }
 
     /// First the history, then what alerts are judged by: one change at a time, so that both end with the same, and as a
-    /// whole even if nobody waits for it any more. What is judged by is read anew whatever became of the change, so the
-    /// next one makes good for a reading that failed.
+    /// whole even if nobody waits for it any more. What is judged by is read anew even where nothing was changed: whoever
+    /// asks again after a reading that failed makes good for it.
     async fn silencing<T: Send + 'static>(
         &self,
         change: impl FnOnce(&dyn History) -> Kept<T> + Send + 'static,

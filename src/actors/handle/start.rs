@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, broadcast, watch};
 use tracing::info;
 
 use super::{Adsum, QUESTIONS};
+use crate::actors::alarms::Downtime;
 use crate::actors::alerting::{Alerting, Editions, Silences};
 use crate::actors::clock::Clock;
 use crate::actors::courier::CourierParts;
@@ -140,6 +141,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Adsum, StartError
         recorder,
         poller,
         judge,
+        downtime: newest.map(|from| Downtime { from, to: now }),
         courier,
         failed: Arc::new(fail),
     })

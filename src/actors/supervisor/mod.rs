@@ -25,6 +25,7 @@ use self::place::Place;
 use self::ring::RING_EVERY;
 pub use self::stop::Stop;
 pub use self::watching::{Found, GetTargets, Reconfigure, Retarget};
+use super::alarms::Downtime;
 use super::clock::Clock;
 use super::courier::{Courier, CourierParts};
 use super::judge::Judge;
@@ -86,6 +87,8 @@ pub struct SupervisorParts {
     pub poller: PollerParts,
     /// Who judges the alerts.
     pub judge: Judge,
+    /// When adsum was down before, if it ever ran.
+    pub downtime: Option<Downtime>,
     /// For the courier.
     pub courier: CourierParts,
     /// Told when adsum cannot go on.

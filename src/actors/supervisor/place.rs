@@ -191,7 +191,7 @@ impl Supervisor {
         }
     }
 
-    /// Records the stop of a channel that could not be stopped before what was under way with it was done.
+    /// What the history has of a channel without an actor is known now, and adsum stops.
     pub(super) fn stop_late(&self, live: &Live, ctx: &mut Context<Self>) {
         let done = self.stopping_loads.borrow_mut().remove(&live.name);
         let stop = self.record_stop(live);
@@ -205,14 +205,13 @@ impl Supervisor {
     fn live(&self, Kept { mut channel, standings }: Kept) -> Arc<Live> {
         let policy = self.parts.policies.of(&channel.name);
         channel.gap_after = policy.gap_after;
-        let successor = self.parts.registry.get(&channel.name).is_some();
-        if successor {
+        if self.parts.registry.get(&channel.name).is_some() {
             // It takes the place of one that died, with what that had observed and not recorded.
             channel.unrecorded(self.clock().now());
         }
-        let down_since = self.parts.recorder.newest.filter(|_| !successor && !standings.is_empty());
+        let downtime = self.parts.downtime.filter(|_| !standings.is_empty());
         let live = Live::new(channel, policy);
-        *live.alarms.write() = Alarms::loaded(standings, down_since);
+        *live.alarms.write() = Alarms::loaded(standings, downtime);
         Arc::new(live)
     }
 

@@ -72,6 +72,15 @@ pub enum Input {
         /// The partial gap that lasts with this observation.
         partial: Option<Gap>,
     },
+    /// The rule is new to the channel: what was seen last.
+    New {
+        /// That.
+        seen: Sighting,
+        /// The partial gap that lasts.
+        partial: Option<Gap>,
+        /// When the rule is first looked at.
+        at: Time,
+    },
     /// A full gap, as it is recorded: it opened, got another reason or was closed. Before the observation that closes it.
     /// To be told of the same gap again does no harm.
     Gap {
@@ -85,7 +94,7 @@ pub enum Input {
     /// It is now so late, and the silence that muted the alert is over: whoever was not told that it fires is told now.
     Unmuted(Time),
     /// adsum runs again, at `at`, after it had been down since `down_since` (after a crash: since it was last certainly
-    /// alive). Once for each time it was down.
+    /// alive). To be told of the same time again does no harm.
     Resumed {
         /// Since when it was down.
         down_since: Time,
@@ -133,11 +142,12 @@ impl Input {
     /// observed yet.
     pub fn of_new_rule(condition: &Condition, channel: &Channel, now: Time) -> Option<Self> {
         if let Some(gap) = channel.open_gap(now).filter(|gap| !gap.users_only) {
-            return Some(Self::Gap { gap, at: now });
+            // Before it is recorded an observation may still be at hand that was made in time. It is heard of then.
+            return channel.in_gap().then_some(Self::Gap { gap, at: now });
         }
         let last = Sighting::last_of(channel, None)?;
         let told = Sighting::last_of(channel, condition.user()).filter(|told| told.moment == last.moment);
         let user = told.map_or(Listing::Unknown, |told| told.user);
-        Some(Self::Observed { seen: Sighting { user, ..last }, before: None, partial: channel.users_gap() })
+        Some(Self::New { seen: Sighting { user, ..last }, partial: channel.users_gap(), at: now })
     }
 }

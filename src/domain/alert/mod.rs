@@ -17,7 +17,8 @@
 //! - A full gap takes pending back to inactive, and begins the count of `keep_firing_for` anew. `on_gap` then says what
 //!   becomes of a blind channel's alert: `keep` leaves it firing, `resolve` ends it, and with `fire` not to see is as bad as
 //!   what the rule looks for: an alert that is not firing becomes pending with the gap and fires once the gap has lasted
-//!   `for`; then it fires until an observation clears.
+//!   `for`; then it fires until an observation clears. If the channel is observed before that and the condition holds, the
+//!   same alert stays pending, and `for` counts from that observation.
 //! - A gap in which adsum was down (`stopped`, `crashed`) resolves and fires nothing, whatever `on_gap` says: a restart
 //!   changes nothing but a pending count that is no longer gapless. If the channel is still not observed after that, the
 //!   gap that follows has another reason, and counts from there.

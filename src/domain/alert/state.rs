@@ -55,6 +55,9 @@ pub enum Ground {
         /// How long adsum was down meanwhile, which does not count. In whole microseconds.
         #[serde(with = "stored")]
         down: Duration,
+        /// The last time since when it ran again, of those that do not count.
+        #[serde(with = "stored", default)]
+        resumed: Option<Time>,
         /// Why the channel is not observed.
         #[serde(with = "stored")]
         reason: GapReason,

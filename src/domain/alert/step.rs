@@ -16,7 +16,8 @@ use crate::domain::time::{Time, Window};
 pub fn step(rule: &Rule, state: AlertState, input: &Input, fresh: AlertId) -> (AlertState, Vec<Transition>) {
     let mut step = Step { rule, state, fresh, transitions: Vec::new() };
     match *input {
-        Input::Observed { seen, before, partial } => step.observed(seen, before, partial),
+        Input::Observed { seen, before, partial } => step.observed(seen, before, partial, seen.moment.latest),
+        Input::New { seen, partial, at } => step.observed(seen, None, partial, at),
         Input::Gap { gap, at } => step.gap(gap, at),
         Input::Time(now) => step.time(now),
         Input::Unmuted(now) => step.repeat(now),
@@ -34,14 +35,14 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
-    fn observed(&mut self, seen: Sighting, before: Option<Sighting>, partial: Option<Gap>) {
+    fn observed(&mut self, seen: Sighting, before: Option<Sighting>, partial: Option<Gap>, at: Time) {
         if let AlertState::Firing(firing) = &mut self.state {
             firing.occupancy = self.rule.condition.counts(&seen);
         }
         let untold = self.rule.condition.user().is_some() && seen.user == Listing::Unknown;
         if let Some(gap) = partial.filter(|_| untold) {
             // It may have begun long before the user was last told of, and before adsum was down: it counts from here.
-            return self.gap(Gap { from: seen.moment.latest, ..gap }, seen.moment.latest);
+            return self.gap(Gap { from: seen.moment.latest, ..gap }, at);
         }
         let verdict = self.rule.condition.judge(&seen);
         let over = End {
@@ -49,39 +50,52 @@ impl Step<'_> {
             ended: (!untold).then(|| self.ended(seen, before)),
         };
         match self.state {
-            AlertState::Inactive => self.begin_observed(verdict, seen, before),
+            AlertState::Inactive => self.begin_observed(self.fresh, verdict, seen, before, at),
             AlertState::Pending(Pending { ground: Ground::Observed { first }, .. })
                 if verdict == Verdict::Holds =>
             {
                 if seen.moment.earliest >= first.latest.plus(self.rule.hold_for) {
-                    self.fire(seen.moment.latest, self.rule.condition.counts(&seen));
+                    self.fire(at, self.rule.condition.counts(&seen));
                 }
             }
-            AlertState::Pending(_) => {
-                self.end(seen.moment.latest, over, self.rule.condition.counts(&seen), None);
-                self.begin_observed(verdict, seen, before);
+            // What was not seen is seen now, and it is what the rule looks for: that counts from here.
+            AlertState::Pending(Pending { id, ground: Ground::Gap { .. }, .. })
+                if verdict == Verdict::Holds =>
+            {
+                self.begin_observed(id, verdict, seen, before, at);
             }
-            AlertState::Firing(firing) => self.observed_firing(firing, verdict, seen, over),
+            AlertState::Pending(_) => {
+                self.end(at, over, self.rule.condition.counts(&seen), None);
+                self.begin_observed(self.fresh, verdict, seen, before, at);
+            }
+            AlertState::Firing(firing) => self.observed_firing(firing, verdict, seen, over, at),
         }
     }
 
-    fn begin_observed(&mut self, verdict: Verdict, seen: Sighting, before: Option<Sighting>) {
+    fn begin_observed(
+        &mut self,
+        id: AlertId,
+        verdict: Verdict,
+        seen: Sighting,
+        before: Option<Sighting>,
+        at: Time,
+    ) {
         if verdict != Verdict::Holds {
             return;
         }
         // Where the last one showed it too, a gap lies between, or the rule is new: it may have held for long.
         let before = before.filter(|before| self.rule.condition.judge(before) != Verdict::Holds);
         let since = Window::between(before.map(|before| before.moment), seen.moment);
-        let ground = Ground::Observed { first: seen.moment };
-        self.state = AlertState::Pending(Pending { id: self.fresh, since, ground });
+        let (ground, was) = (Ground::Observed { first: seen.moment }, self.state.id());
+        self.state = AlertState::Pending(Pending { id, since, ground });
         if self.rule.hold_for.is_zero() {
-            self.fire(seen.moment.latest, self.rule.condition.counts(&seen));
-        } else {
-            self.note(seen.moment.latest, Change::Pending, self.rule.condition.counts(&seen), None);
+            self.fire(at, self.rule.condition.counts(&seen));
+        } else if was != Some(id) {
+            self.note(at, Change::Pending, self.rule.condition.counts(&seen), None);
         }
     }
 
-    fn observed_firing(&mut self, firing: Firing, verdict: Verdict, seen: Sighting, over: End) {
+    fn observed_firing(&mut self, firing: Firing, verdict: Verdict, seen: Sighting, over: End, at: Time) {
         let clear = match (verdict, over.ended) {
             (Verdict::Clears, Some(ended)) => firing.clear.or(Some(Clear { first: seen.moment, ended })),
             _ => None,
@@ -92,7 +106,7 @@ impl Step<'_> {
         let keep = self.rule.keep_firing_for;
         if keep.is_zero() || seen.moment.earliest >= clear.first.latest.plus(keep) {
             let end = End { why: Why::Cleared, ended: Some(clear.ended) };
-            self.end(seen.moment.latest, end, None, None);
+            self.end(at, end, None, None);
         }
     }
 
@@ -104,13 +118,15 @@ impl Step<'_> {
                 since.not_before
             }
         };
-        let not_before = match self.rule.condition {
+        let blind = matches!(self.state, AlertState::Pending(Pending { ground: Ground::Gap { .. }, .. }));
+        let not_before = if blind || self.rule.condition == Condition::Unobserved {
             // The channel was observed again at the instant of the answer.
-            Condition::Unobserved => Some(seen.moment.earliest),
-            _ => before
+            Some(seen.moment.earliest)
+        } else {
+            before
                 .filter(|before| self.rule.condition.judge(before) != Verdict::Clears)
                 .map(|before| before.moment.earliest)
-                .max(since),
+                .max(since)
         };
         Window { not_before, not_after: seen.moment.latest }
     }
@@ -154,7 +170,7 @@ impl Step<'_> {
             return;
         }
         let since = Window { not_before: Some(gap.from), not_after: gap.from };
-        let ground = Ground::Gap { from: gap.from, down: Duration::ZERO, reason: gap.reason };
+        let ground = Ground::Gap { from: gap.from, down: Duration::ZERO, resumed: None, reason: gap.reason };
         self.state = AlertState::Pending(Pending { id: self.fresh, since, ground });
         if !self.rule.hold_for.is_zero() {
             self.note(at, Change::Pending, None, Some(gap.reason));
@@ -190,8 +206,12 @@ impl Step<'_> {
     }
 
     fn resumed(&mut self, down_since: Time, at: Time) {
-        if let AlertState::Pending(Pending { ground: Ground::Gap { from, down, .. }, .. }) = &mut self.state {
+        if let AlertState::Pending(Pending { ground: Ground::Gap { from, down, resumed, .. }, .. }) =
+            &mut self.state
+            && resumed.is_none_or(|resumed| resumed < at)
+        {
             *down += at.since(down_since.max(*from));
+            *resumed = Some(at);
         }
     }
 

@@ -12,7 +12,7 @@ use crate::domain::alert::{Input, Listing};
 use crate::domain::answer::Observed;
 use crate::domain::gap::{Gap, GapReason};
 use crate::domain::occupancy::Run;
-use crate::domain::time::{Moment, Time, Window};
+use crate::domain::time::{Moment, Time};
 use crate::domain::visit::Visit;
 
 /// After all that is recorded.
@@ -128,6 +128,8 @@ struct Replay<'a> {
     /// Full gaps that are not gone through yet.
     waiting: VecDeque<Gap>,
     began: Time,
+    /// When the gap at hand was noticed at the latest.
+    noticed_by: Option<Time>,
     last: Option<Run>,
     last_gap: Option<Gap>,
     seen: Seen,
@@ -155,6 +157,7 @@ impl<'a> Replay<'a> {
             users: Users::default(),
             waiting: VecDeque::new(),
             began: observed.began,
+            noticed_by: None,
             last: None,
             last_gap: None,
             seen: Seen::begin(question, observed, kept_since),
@@ -177,6 +180,7 @@ impl<'a> Replay<'a> {
     fn gaps_until(&mut self, time: Time) {
         while let Some(gap) = self.waiting.pop_front_if(|gap| gap.to.unwrap_or(END) <= time) {
             self.gap(gap);
+            self.noticed_by = None;
             self.last_gap = Some(gap);
         }
     }
@@ -196,7 +200,8 @@ impl<'a> Replay<'a> {
     fn advance(&mut self, until: Time, then: Then) {
         let mut after = None;
         while let Some(due) = self.worlds.next_clock(after).filter(|due| *due <= until) {
-            let looked = due.plus(PROMPT);
+            // What a gap makes pending is looked at once that is noticed.
+            let looked = due.plus(PROMPT).max(self.noticed_by.unwrap_or(due));
             let (by, sure) = match then {
                 Then::GoesOn if looked > until => break,
                 Then::GoesOn => (looked, true),
@@ -215,45 +220,70 @@ impl<'a> Replay<'a> {
 impl Replay<'_> {
     fn gap(&mut self, gap: Gap) {
         let end = gap.to.unwrap_or(self.question.to).min(self.question.to);
-        let told = self.noticed(&gap, end);
-        let down = matches!(gap.reason, GapReason::Stopped | GapReason::Crashed);
-        let begins = told.not_before.unwrap_or(end).min(end);
-        let open = Gap { to: None, ..gap };
+        let last = self.last.map_or(self.began, |run| run.last.latest);
+        let follows = self.last_gap.is_some_and(|last| passes_into(&last, &gap));
+        let since = if follows { gap.from } else { last.max(gap.from) }.min(end);
         if gap.reason != GapReason::Crashed {
-            if begins >= self.question.to {
+            let noticed = self.noticed(&gap, follows, since, end);
+            if noticed.0 >= self.question.to {
                 return;
             }
-            self.advance(begins, Then::MayEnd);
-            let at = |at| Input::Gap { gap: open, at };
-            let courses = [vec![at(begins)], vec![Input::Time(told.not_after), at(told.not_after)]];
-            self.take(&courses, told.not_after, Doubt::Order);
+            self.opened(&gap, noticed);
         }
-        let blind = self.last.map_or(gap.from, |run| run.last.latest).max(gap.from).min(end);
-        let downs =
-            if down { vec![(blind, end)] } else { self.question.downtime.within(begins.max(blind), end) };
-        for (from, to) in downs {
-            self.advance(from, Then::GoesOn);
-            let resumed = Input::Resumed { down_since: from, at: to };
-            self.take(&[Vec::new(), vec![resumed]], to, Doubt::Downtime);
-            self.ledger.down(to.since(from));
-            self.advance(to, Then::IsUpAgain);
+        let down = matches!(gap.reason, GapReason::Stopped | GapReason::Crashed);
+        let downs = if down { vec![(since, end)] } else { self.question.downtime.within(gap.from, end) };
+        for span in downs {
+            self.down(span);
         }
-        let then = if down { Then::GoesOn } else { Then::Fires };
-        self.advance(end, if gap.to.is_some() { then } else { Then::GoesOn });
-        if let Some(to) = gap.to.filter(|to| *to < self.question.to) {
-            self.take(&[vec![Input::Gap { gap, at: to }]], to, Doubt::Order);
-        }
+        let over = gap.to.filter(|to| *to < self.question.to);
+        let then = if down || over.is_none() { Then::GoesOn } else { Then::Fires };
+        self.advance(end, then);
+        self.over(gap, since, over);
     }
 
-    /// When it was noticed that this gap is open.
-    fn noticed(&self, gap: &Gap, end: Time) -> Window {
-        let opens_after = self.question.opens_after;
-        let last = self.last.map_or(self.began, |run| run.last.latest);
-        let follows = self.last_gap.and_then(|last| last.to) == Some(gap.from.plus(Duration::from_micros(1)));
-        let since = if follows { gap.from } else { last.max(gap.from) };
-        let due = since.plus(opens_after);
-        let (from, to) = match gap.reason {
-            GapReason::Crashed => (end, end),
+    /// The gap is over; or, if it is not, adsum may have been stopped meanwhile, and heard of it again.
+    fn over(&mut self, gap: Gap, since: Time, over: Option<Time>) {
+        let crashed = gap.reason == GapReason::Crashed;
+        let Some(to) = over else {
+            if crashed {
+                let heard = Input::Gap { gap: Gap { to: None, ..gap }, at: since };
+                self.take(&[vec![heard], Vec::new()], self.question.to, Doubt::Order);
+            }
+            return;
+        };
+        // Of the next gap, if no observation comes between, adsum hears at the same time.
+        let next = self.waiting.front().copied().filter(|next| passes_into(&gap, next));
+        let (from, by) = next.map_or((to, to), |next| {
+            self.noticed(&next, true, next.from, next.to.unwrap_or(self.question.to))
+        });
+        // Of a crash it hears afterwards: now, or when it is stopped meanwhile.
+        let from = if crashed { since } else { from };
+        self.take(&[vec![Input::Gap { gap, at: from }]], by, Doubt::Order);
+    }
+
+    /// The gap was noticed at some time from the one to the other.
+    fn opened(&mut self, gap: &Gap, (from, by): (Time, Time)) {
+        // What a gap that goes before made pending goes on in it, but for the end of the watch.
+        self.advance(if gap.reason == GapReason::Unwatched { by } else { from }, Then::MayEnd);
+        self.noticed_by = Some(by);
+        let open = Input::Gap { gap: Gap { to: None, ..*gap }, at: from };
+        self.take(&[vec![open]], by, Doubt::Order);
+    }
+
+    /// Adsum was down, or may have been, at some time within the span.
+    fn down(&mut self, (from, to): (Time, Time)) {
+        self.advance(from, Then::GoesOn);
+        let resumed = Input::Resumed { down_since: from, at: to };
+        self.take(&[Vec::new(), vec![resumed]], to, Doubt::Downtime);
+        self.ledger.down(to.since(from));
+        self.advance(to, Then::IsUpAgain);
+    }
+
+    /// From when to when a gap may have been noticed that begins to count at `since` and ends at `end`. `follows`: it goes on
+    /// from another gap.
+    fn noticed(&self, gap: &Gap, follows: bool, since: Time, end: Time) -> (Time, Time) {
+        let due = since.plus(self.question.opens_after);
+        let (from, by) = match gap.reason {
             GapReason::Unwatched if follows => (gap.from, gap.from),
             GapReason::Stopped | GapReason::Unwatched => (since, due.plus(PROMPT)),
             GapReason::HistoryUnavailable => (since, end),
@@ -261,9 +291,14 @@ impl Replay<'_> {
             _ => (due, due.plus(PROMPT)),
         };
         // It was there before it should have been: how it was watched has changed.
-        let (from, to) = if from > end { (since, end) } else { (from, to.min(end)) };
-        Window { not_before: Some(from), not_after: to.max(from) }
+        let from = if from > end { since } else { from };
+        (from, by.min(end).max(from))
     }
+}
+
+/// Whether one gap goes on in the other, and no observation stands between them ([`Gap::followed_by`]).
+fn passes_into(gap: &Gap, next: &Gap) -> bool {
+    gap.to == Some(next.from.plus(Duration::from_micros(1)))
 }
 
 /// Observations.
@@ -292,51 +327,48 @@ impl Replay<'_> {
         let mut after = stretch.first.earliest;
         while let Some(due) = self.worlds.next_observation(after).filter(|due| *due <= stretch.last.earliest)
         {
-            let moment = Moment { earliest: due, latest: due };
-            let input = Input::Observed { seen: seen(moment), before: None, partial: None };
+            let input = Input::Observed { seen: seen(stretch.meets(due)), before: None, partial: None };
             self.take(&[vec![input]], due.plus(stretch.widest).min(stretch.last.latest), Doubt::Order);
             after = due;
         }
     }
 
-    fn untold(&mut self, stretch: &Stretch, opens: Opens) {
-        let (first, first_by) = (stretch.first.latest, stretch.first_by);
-        let courses = |time| courses(stretch, time, opens, &[Listing::Unknown]);
-        self.take(&courses(first), first_by, Doubt::Order);
-        if let Opens(Some((from, by, _))) = opens
-            && from > first
-            && from <= stretch.last.latest
-        {
-            self.advance(from, Then::MayEnd);
-            let (sooner, later) = (courses(from), courses(by));
-            let open = |courses: Vec<Course>| courses.into_iter().next_back();
-            let courses: Vec<Course> = open(sooner).into_iter().chain(open(later)).collect();
-            self.take(&courses, by, Doubt::Order);
+    fn untold(&mut self, stretch: &Stretch, opens: Option<Opens>) {
+        let courses = |moment| courses(stretch, moment, opens, &[Listing::Unknown]);
+        self.take(&courses(stretch.first), stretch.first_by, Doubt::Order);
+        let Some(Opens { from, by, gap, .. }) = opens else { return };
+        if by <= stretch.first.latest || from >= stretch.last.latest {
+            return;
         }
+        self.advance(from, Then::MayEnd);
+        let open = |time| course(stretch, instant(time), Listing::Unknown, Some(gap));
+        let courses = [open(from), open(by), Vec::new()];
+        let certain = if stretch.to_the_end { 2 } else { 3 };
+        self.take(courses.get(..certain).unwrap_or_default(), by, Doubt::Order);
     }
 
     /// Each of these lists may have had the user or not. That is tried where something may come of it.
-    fn cut(&mut self, stretch: &Stretch, opens: Opens) {
-        let courses = |time| courses(stretch, time, opens, &[Listing::Listed, Listing::Unknown]);
-        self.take(&courses(stretch.first.latest), stretch.first_by, Doubt::CutLists);
-        let mut after = stretch.first.latest;
+    fn cut(&mut self, stretch: &Stretch, opens: Option<Opens>) {
+        let courses = |moment| courses(stretch, moment, opens, &[Listing::Listed, Listing::Unknown]);
+        self.take(&courses(stretch.first), stretch.first_by, Doubt::CutLists);
+        let (mut met, mut now) = (stretch.first.earliest, stretch.first.latest);
         for _ in 0..LOOKS {
-            let ends = match opens {
-                Opens(Some((from, by, _))) => vec![from, by],
-                Opens(None) => Vec::new(),
-            };
-            let due = self.worlds.next_observation(after).filter(|due| *due <= stretch.last.earliest);
-            let clock = self.worlds.next_clock(Some(after));
-            let next = ends.into_iter().chain(due).chain(clock).filter(|time| *time > after).min();
-            let Some(next) = next.filter(|time| *time < stretch.last.latest) else { break };
-            self.advance(next, Then::MayEnd);
+            let due = self.worlds.next_observation(met).filter(|due| *due <= stretch.last.earliest);
+            let ends = opens.map_or([None; 2], |opens| [Some(opens.from), Some(opens.by)]);
+            let times = ends.into_iter().chain([self.worlds.next_clock(Some(now))]).flatten();
+            let moments =
+                times.filter(|time| *time > now).map(instant).chain(due.map(|due| stretch.meets(due)));
+            let next = moments.min_by_key(|moment| (moment.latest, moment.earliest));
+            let Some(next) = next.filter(|next| next.latest < stretch.last.latest) else { break };
+            self.advance(next.latest, Then::MayEnd);
             let mut courses = courses(next);
             courses.push(Vec::new());
-            self.take(&courses, next.plus(stretch.widest).min(stretch.last.latest), Doubt::CutLists);
-            after = next;
+            let by = next.latest.plus(stretch.widest).min(stretch.last.latest);
+            self.take(&courses, by, Doubt::CutLists);
+            (met, now) = (met.max(next.earliest), next.latest);
         }
         self.advance(stretch.last.latest, Then::MayEnd);
-        self.take(&courses(stretch.last.latest), stretch.last.latest, Doubt::CutLists);
+        self.take(&courses(stretch.last), stretch.last.latest, Doubt::CutLists);
         self.worlds.lose_count();
     }
 
@@ -353,35 +385,41 @@ impl Replay<'_> {
     }
 }
 
-/// What may be seen at `time`: one of these of the user, and the partial gap as it may be by then.
-fn courses(stretch: &Stretch, time: Time, opens: Opens, listings: &[Listing]) -> Vec<Course> {
+fn instant(time: Time) -> Moment {
+    Moment { earliest: time, latest: time }
+}
+
+/// What may be seen at a moment: one of these of the user, and the partial gap as it may be by then.
+fn courses(stretch: &Stretch, moment: Moment, opens: Option<Opens>, listings: &[Listing]) -> Vec<Course> {
+    let known = moment == stretch.first && stretch.first_by == moment.latest
+        || moment == stretch.last && stretch.to_the_end;
     let partials = match opens {
-        Opens(Some((_, by, gap))) if time >= by => vec![Some(gap)],
-        Opens(Some((from, _, gap))) if time >= from => vec![None, Some(gap)],
-        Opens(_) => vec![None],
+        Some(opens) if moment.latest >= opens.by => vec![Some(opens.gap)],
+        Some(opens) if known && opens.at_once => vec![Some(opens.gap).filter(|_| moment.latest > opens.from)],
+        Some(opens) if moment.latest >= opens.from => vec![None, Some(opens.gap)],
+        Some(_) | None => vec![None],
     };
-    let moment =
-        if time == stretch.first.latest { stretch.first } else { Moment { earliest: time, latest: time } };
-    let before = stretch.before.filter(|_| time == stretch.first.latest);
     let mut courses = Vec::new();
     for user in listings {
         // To who is listed a partial gap is nothing.
         let partials = if *user == Listing::Unknown { partials.as_slice() } else { &[None] };
-        for partial in partials {
-            let partial = partial.map(|gap| Gap { to: None, ..gap });
-            let seen = stretch.sighting(moment, *user);
-            courses.push(vec![Input::Observed { seen, before, partial }]);
-        }
+        courses.extend(partials.iter().map(|partial| course(stretch, moment, *user, *partial)));
     }
     courses
+}
+
+fn course(stretch: &Stretch, moment: Moment, user: Listing, partial: Option<Gap>) -> Course {
+    let before = stretch.before.filter(|_| moment == stretch.first);
+    vec![Input::Observed { seen: stretch.sighting(moment, user), before, partial }]
 }
 
 impl Seen {
     fn begin(question: &Question<'_>, observed: &Observed, kept_since: Option<Time>) -> Self {
         let about_users = question.rule.condition.user().is_some();
-        let (since, last) = match about_users {
-            true => (observed.complete_since, observed.last_complete),
-            false => (observed.since, observed.last),
+        let (since, last) = if about_users {
+            (observed.complete_since, observed.last_complete)
+        } else {
+            (observed.since, observed.last)
         };
         let since = since.map_or(question.to, |since| kept_since.map_or(since, |kept| since.max(kept)));
         let start = since.max(question.from);

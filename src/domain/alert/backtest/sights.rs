@@ -20,6 +20,8 @@ pub(super) struct Stretch {
     pub(super) first_by: Time,
     /// The last of them: true at `earliest` for certain, arrived by `latest`.
     pub(super) last: Moment,
+    /// Whether that is the last of its run: then it arrived at `latest` for certain.
+    pub(super) to_the_end: bool,
     /// The widest step between two of them.
     pub(super) widest: Duration,
     /// How many were there.
@@ -36,14 +38,20 @@ pub(super) enum Says {
     /// This.
     Plain(Listing),
     /// Nothing of the user.
-    Untold(Opens),
+    Untold(Option<Opens>),
     /// That the user is there, or nothing: the record does not say which.
-    Cut(Opens),
+    Cut(Option<Opens>),
 }
 
-/// When the users' partial gap opens: with the first observation that arrived in `from` to `by`, if it opens at all.
+/// When the users' partial gap opens, if it does within the run: with an observation that arrived in `from` to `by`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Opens(pub(super) Option<(Time, Time, Gap)>);
+pub(super) struct Opens {
+    pub(super) from: Time,
+    pub(super) by: Time,
+    /// Whether it is open at each observation that arrived after `from`.
+    pub(super) at_once: bool,
+    pub(super) gap: Gap,
+}
 
 /// What is known of users, as the record is read on.
 #[derive(Default)]
@@ -57,6 +65,11 @@ pub(super) struct Users {
 }
 
 impl Stretch {
+    /// The first of its observations but the first that is true at `due` or later, as early as it may have been.
+    pub(super) fn meets(&self, due: Time) -> Moment {
+        Moment { earliest: due, latest: due.max(self.first.latest) }
+    }
+
     /// What its observations say at a moment, with this of the user.
     pub(super) fn sighting(&self, moment: Moment, user: Listing) -> Sighting {
         Sighting { moment, occupancy: self.occupancy, user }
@@ -71,7 +84,7 @@ pub(super) fn whole(run: &Run, before: Option<&Run>) -> Stretch {
 
 fn stretch(run: &Run, says: Says) -> Stretch {
     let Run { first, last, widest, occupancy, .. } = *run;
-    Stretch { first, first_by: first.latest, last, widest, occupancy, says, before: None }
+    Stretch { first, first_by: first.latest, last, to_the_end: true, widest, occupancy, says, before: None }
 }
 
 impl Users {
@@ -105,7 +118,7 @@ impl Users {
     }
 
     /// The observations of a run from the one that arrived at `start` to the last before the user came or left at `end`.
-    fn part(&self, run: &Run, start: Time, end: Option<Time>, opens: Opens) -> Vec<Stretch> {
+    fn part(&self, run: &Run, start: Time, end: Option<Time>, opens: Option<Opens>) -> Vec<Stretch> {
         let joined = self.visits.iter().find(|visit| visit.joined.not_after == start);
         let left = self.visits.iter().find(|visit| visit.left.is_some_and(|left| left.not_after == start));
         let there = self.visits.iter().any(|visit| {
@@ -121,12 +134,14 @@ impl Users {
             (None, None) => None,
         };
         let instant = Moment { earliest: start, latest: start };
-        let first = if start == run.first.latest { run.first } else { instant };
+        let within = Moment { earliest: start.minus(run.widest), latest: start };
+        let first = if start == run.first.latest { run.first } else { within };
         let last = end.map_or(run.last, |end| Moment {
             earliest: self.proven(end).unwrap_or(first.earliest).max(first.earliest),
             latest: end,
         });
-        let part = |says| Stretch { first, first_by: start, last, before, ..stretch(run, says) };
+        let to_the_end = end.is_none();
+        let part = |says| Stretch { first, first_by: start, last, to_the_end, before, ..stretch(run, says) };
         match run.grade {
             Grade::Complete if there => vec![part(Says::Plain(Listing::Listed))],
             Grade::Complete => vec![part(Says::Plain(Listing::NotListed))],
@@ -151,26 +166,23 @@ impl Users {
     }
 
     /// When the partial gap opens, as far as the run goes.
-    fn opens(&mut self, question: &Question<'_>, run: &Run, after_gap: bool) -> Opens {
+    fn opens(&mut self, question: &Question<'_>, run: &Run, after_gap: bool) -> Option<Opens> {
         let (first, last) = (run.first.latest, run.last.latest);
-        let Some((gap, open)) = self.partial.as_mut().filter(|(gap, _)| gap.to.is_none_or(|to| to > first))
-        else {
-            return Opens(None);
-        };
+        let (gap, open) = self.partial.as_mut().filter(|(gap, _)| gap.to.is_none_or(|to| to > first))?;
         if run.grade == Grade::Complete || gap.from > last {
-            return Opens(None);
+            return None;
         }
         let complete = self.complete.filter(|complete| complete.earliest == gap.from);
         let due = complete.map_or(gap.from, |complete| complete.latest).plus(question.opens_after);
         let (from, by) = match complete {
             _ if *open || after_gap || due < first => (first, first),
-            _ if due >= last => return Opens(None),
+            _ if due >= last => return None,
             Some(_) => (due, due.plus(run.widest).min(last)),
             // It counts from something else: a discovery, the beginning of the watch.
             None => (due, last),
         };
         *open = true;
-        Opens(Some((from, by, *gap)))
+        Some(Opens { from, by, at_once: complete.is_some(), gap: Gap { to: None, ..*gap } })
     }
 }
 

@@ -18,7 +18,9 @@ pub(super) fn attempted(
     outcome: Outcome,
 ) -> Result<()> {
     let Some(status) = status(tx, number)? else { return Ok(()) };
-    note(tx, number, attempt)?;
+    if !note(tx, number, attempt)? {
+        return Ok(());
+    }
     match (status, outcome) {
         (DeliveryStatus::Pending, Outcome::Again(due)) => {
             let sql = "UPDATE deliveries SET due = ?2, joinable = 0 WHERE number = ?1";
@@ -46,9 +48,11 @@ fn status(tx: &Transaction<'_>, number: i64) -> Result<Option<DeliveryStatus>> {
     rows.next()?.map(|row| codes::status(row, 0)).transpose()
 }
 
-fn note(tx: &Transaction<'_>, number: i64, attempt: &DeliveryAttempt) -> Result<()> {
-    let sql = "INSERT INTO attempts (delivery, number, at, took, delivered, answer) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    tx.prepare_cached(sql)?.execute(params![
+/// Whether this try was not noted before.
+fn note(tx: &Transaction<'_>, number: i64, attempt: &DeliveryAttempt) -> Result<bool> {
+    let sql = "INSERT INTO attempts (delivery, number, at, took, delivered, answer) SELECT ?1, ?2, ?3, ?4, ?5, ?6 \
+               WHERE NOT EXISTS (SELECT 1 FROM attempts WHERE delivery = ?1 AND number = ?2 AND at = ?3)";
+    let noted = tx.prepare_cached(sql)?.execute(params![
         number,
         attempt.number,
         attempt.at,
@@ -56,15 +60,14 @@ fn note(tx: &Transaction<'_>, number: i64, attempt: &DeliveryAttempt) -> Result<
         attempt.delivered,
         attempt.answer,
     ])?;
+    if noted == 0 {
+        return Ok(false);
+    }
     let tried = attempt.number != 0;
     let sql = "UPDATE deliveries SET attempts = attempts + ?2, tried = coalesce(?3, tried), answer = ?4 WHERE number = ?1";
-    tx.prepare_cached(sql)?.execute(params![
-        number,
-        i64::from(tried),
-        tried.then_some(attempt.at),
-        attempt.answer,
-    ])?;
-    Ok(())
+    let at = tried.then_some(attempt.at);
+    tx.prepare_cached(sql)?.execute(params![number, i64::from(tried), at, attempt.answer])?;
+    Ok(true)
 }
 
 /// A pending delivery is pending no longer.
