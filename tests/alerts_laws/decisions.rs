@@ -217,6 +217,14 @@ fn unobserved_does_not_count_what_adsum_was_down() {
 }
 
 #[test]
+fn of_the_time_that_adsum_was_down_only_what_lies_in_the_gap_does_not_count() {
+    let mut alert = Alert::of(Rule { hold_for: secs(60), ..rule(Condition::Unobserved) });
+    alert.blind(100, GapReason::Timeout, 116);
+    alert.hears(Input::Resumed { down_since: at(40), at: at(130) });
+    assert_eq!(alert.state.due(&alert.rule).clock, Some(at(190)));
+}
+
+#[test]
 fn a_gap_that_was_recorded_only_when_it_was_over_is_told_all_the_same() {
     let mut alert = Alert::of(Rule { hold_for: secs(20), ..rule(Condition::Unobserved) });
     let short = Gap::open(at(100), GapReason::Timeout).closed(at(119));

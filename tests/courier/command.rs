@@ -18,11 +18,17 @@ struct Ended {
 
 /// Runs it with this configuration.
 fn test_notify(config: &str, arguments: &[&str]) -> Ended {
+    test_notify_with(config, arguments, &[])
+}
+
+/// Runs it with this environment.
+fn test_notify_with(config: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("adsum.toml");
     std::fs::write(&file, config).unwrap();
     let output = Command::new(cargo_bin("adsum"))
         .env_clear()
+        .envs(environment.iter().copied())
         .arg("test-notify")
         .args(arguments)
         .arg("--config")
@@ -66,6 +72,18 @@ fn a_firing_and_a_resolved_alert_marked_as_a_test_are_sent_and_the_answers_print
         assert!(got.json()["data"]["text"].as_str().unwrap().contains("this is a test"), "{}", got.body);
         assert_eq!(got.header("authorization"), "Bearer t0p");
     }
+}
+
+/// It could reach what adsum must not, and would get what is not meant for it.
+#[test]
+fn nothing_goes_through_a_proxy_of_the_environment() {
+    let (hook, proxy) = (Receiver::answering("200 OK"), Receiver::answering("200 OK"));
+    let address = proxy.url();
+    let environment =
+        ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"].map(|name| (name, address.as_str()));
+    let ended = test_notify_with(&webhook(&hook.url()), &["ops"], &environment);
+    assert_eq!((ended.status, ended.stderr.as_str()), (0, ""));
+    assert_eq!((hook.got().len(), proxy.got().len()), (2, 0));
 }
 
 #[test]
