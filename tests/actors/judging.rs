@@ -78,9 +78,8 @@ async fn what_adsum_was_up_in_an_outage_counts_for_unobserved_also_after_a_resta
     assert!(late < Duration::from_secs(20), "{late:?}");
 }
 
-/// Finding 2: what was being recorded was judged again, as if it were not.
-#[actix::test]
-async fn a_stop_while_a_dormant_channels_alert_is_recorded_ends_nothing_that_was_told() {
+/// A world in which room.1 is dormant, and the commit in which its alert fires is under way.
+async fn with_an_alert_that_is_being_recorded() -> World {
     let source = FakeSource::default();
     source.join("room.1", "ada");
     let nobody = Rule { hold_for: MINUTE, ..rule(Condition::OccupancyBelow { bound: 1, clear_above: 0 }) };
@@ -100,6 +99,13 @@ async fn a_stop_while_a_dormant_channels_alert_is_recorded_ends_nothing_that_was
         std::thread::sleep(Duration::from_millis(2));
         tokio::task::yield_now().await;
     }
+    world
+}
+
+/// Finding 2: what was being recorded was judged again, as if it were not.
+#[actix::test]
+async fn a_stop_while_a_dormant_channels_alert_is_recorded_ends_nothing_that_was_told() {
+    let world = with_an_alert_that_is_being_recorded().await;
     let stop = world.adsum.stop();
     tokio::pin!(stop);
     tokio::select! {
@@ -115,6 +121,27 @@ async fn a_stop_while_a_dormant_channels_alert_is_recorded_ends_nothing_that_was
     assert_eq!(kinds(&changes(&world)), ["pending", "firing"]);
     let standings = world.history.standings(&channel("room.1")).unwrap();
     assert!(matches!(standings[0].state, AlertState::Firing(_)), "{standings:?}");
+}
+
+/// Finding 10: a commit that was lost may be done all the same, and then its alerts were judged twice.
+#[actix::test]
+async fn a_stop_while_the_record_of_a_dormant_channels_alert_is_lost_ends_nothing_that_was_told() {
+    let world = with_an_alert_that_is_being_recorded().await;
+    let stop = world.adsum.stop();
+    tokio::pin!(stop);
+    tokio::select! {
+        biased;
+        () = &mut stop => panic!("it waits for the commit"),
+        () = std::future::ready(()) => {}
+    }
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+    world.faults.panic_after.store(true, Ordering::SeqCst);
+    world.faults.slow.store(false, Ordering::SeqCst);
+    stop.await;
+    assert!(!world.faults.panic_after.load(Ordering::SeqCst), "the commit did panic");
+    assert_eq!(kinds(&changes(&world)), ["pending", "firing"]);
 }
 
 /// Finding 3: the channel is loaded again and nobody knows any more that adsum was down.
