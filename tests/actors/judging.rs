@@ -1,5 +1,6 @@
 //! Alerts, as an adversary looks at them: each test is a case in which one was due and not told, or told and not due.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -19,7 +20,8 @@ use adsum::domain::plan::Failure;
 use adsum::domain::state::Shown;
 use adsum::domain::time::{Moment, Time};
 use adsum::domain::watch::{Policy, Target};
-use adsum::history::alerts::{AlertChange, ChangeQuery, KeptSilence, Notice};
+use adsum::history::alerts::{AlertChange, ChangeQuery, KeptSilence, Notice, Standing};
+use parking_lot::Mutex;
 
 use crate::world::{FakeSource, INTERVAL, World, channel, settings, trouble, user};
 
@@ -169,6 +171,8 @@ async fn time_down_is_excluded_also_if_the_first_commit_after_the_start_is_lost(
 struct Bench {
     judge: Judge,
     live: Live,
+    /// How the alerts stand, as the history would have them.
+    kept: Mutex<BTreeMap<RuleName, Standing>>,
 }
 
 const START: Time = Time::from_micros(1_800_000_000_000_000);
@@ -194,7 +198,7 @@ impl Bench {
         let policy =
             Policy { interval: INTERVAL, gap_after: 3 * INTERVAL, include_state: false, include_uuids: true };
         let live = Live::new(Channel::begin(channel("lobby"), policy.gap_after, START), policy);
-        Self { judge, live }
+        Self { judge, live, kept: Mutex::default() }
     }
 
     async fn until(&self, seconds: f64) {
@@ -215,6 +219,8 @@ impl Bench {
 
     fn take(&self, proposal: &Proposal) -> Vec<Notice> {
         self.live.committed(proposal);
+        let standings = proposal.entry.alerts.iter().map(|entry| entry.standing.clone());
+        self.kept.lock().extend(standings.map(|standing| (standing.rule.clone(), standing)));
         proposal.entry.alerts.iter().flat_map(|entry| entry.notices.clone()).collect()
     }
 
@@ -322,4 +328,30 @@ async fn a_notifier_that_its_rule_does_not_name_any_more_hears_of_the_end_of_wha
     bench.rings();
     bench.until(5.0).await;
     assert_eq!(said(&bench.sees(seen(5.0, &[]))), [("resolved", 1)]);
+}
+
+/// The history has alerts by name, the configuration in an order of its own.
+#[actix::test]
+async fn of_many_rules_each_alert_is_told_again_in_its_time_whatever_their_order() {
+    let named = |name: &str, minutes: u32| Rule {
+        name: RuleName::new(name).unwrap(),
+        repeat_every: Some(minutes * MINUTE),
+        ..rule(somebody())
+    };
+    let bench = Bench::new([named("z", 1), rule(Condition::Unobserved), named("a", 2), named("m", 3)]);
+    assert_eq!(said(&bench.sees(seen(1.0, &["ada"]))).len(), 3);
+    for (seconds, due) in [(62.0, 1), (122.0, 2), (182.0, 2)] {
+        bench.until(seconds).await;
+        assert!(bench.judge.is_due(&bench.live, 1, bench.judge.clock.now()));
+        assert!(!bench.live.alarms.read().may_skip(&seen(seconds, &["ada"])));
+        assert_eq!(said(&bench.rings()), vec![("repeated", 1); due], "at {seconds}");
+        assert!(bench.live.alarms.read().may_skip(&seen(seconds, &["ada"])));
+    }
+    // As after a restart: in the order of the history.
+    let kept = bench.kept.lock().values().cloned().collect();
+    *bench.live.alarms.write() = Alarms::loaded(kept, None);
+    assert_eq!(said(&bench.rings()), []);
+    bench.until(243.0).await;
+    assert!(bench.judge.is_due(&bench.live, 1, bench.judge.clock.now()));
+    assert_eq!(said(&bench.rings()), vec![("repeated", 1); 2]);
 }
