@@ -377,7 +377,8 @@ impl Replay<'_> {
         let gap = self.last_gap.map(|gap| gap.to.unwrap_or(self.question.to));
         let until = last.max(gap).map(|until| until.min(self.question.to));
         if let Some(until) = until {
-            self.advance(until, Then::GoesOn);
+            // What was just due when the record ends may have been looked at, or not.
+            self.advance(until, Then::MayEnd);
         }
         let mut outcome = self.ledger.end(&self.worlds, until);
         outcome.coverage = self.seen.coverage();
