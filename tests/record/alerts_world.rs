@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::alerting::{Change, Told, arrived_as_recorded, changes, configuration, delivered, told};
 use crate::process::{PATIENCE, Process, Settings, start_daemon, start_origin, written};
 use crate::receiver::Receiver;
-use crate::record::{Api, until};
+use crate::record::{Api, WatchedChannel, until};
 use crate::wire::{Span, Wire};
 
 /// A presence timeout nobody meets.
@@ -114,7 +114,13 @@ impl World {
         let daemon = start_daemon(self.folder.path(), &self.settings);
         self.address = daemon.address(PATIENCE).expect("the daemon serves");
         self.daemon = Some(daemon);
-        self.api().ready().await;
+        let api = self.api();
+        api.ready().await;
+        until("every channel is watched", async || {
+            let watched: Vec<WatchedChannel> = api.all("/v1/channels").await;
+            watched.len() == self.settings.channels.len()
+        })
+        .await;
     }
 
     /// What a command of `adsum` prints as JSON.
