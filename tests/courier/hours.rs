@@ -1,9 +1,13 @@
 //! A receiver that is down for long, in virtual time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use adsum::actors::courier::{LONGEST_TRY, PAUSES, SPREAD, TRIES};
 use adsum::history::alerts::{AlertHistory as _, DeliveryStatus};
+use adsum::notify::{Attempt, Message, Notifier, Receipt, Remedy, Undelivered};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 
 use crate::scripted::{Answer, RETRY, Scripted};
 use crate::world::{World, receiver};
@@ -60,6 +64,36 @@ async fn what_waits_is_tried_at_once_when_the_receiver_takes_something_again_aft
     assert!(due > PAUSES[IN_VAIN - 1] / 2, "that try did not make its pauses longer, nor shorter: {due:?}");
     tokio::time::sleep(PAUSES[IN_VAIN - 1].mul_f64(1.0 + SPREAD)).await;
     assert_eq!(world.statuses(), [DeliveryStatus::Delivered; 2]);
+}
+
+/// A receiver that takes everything but this.
+struct Spoiled;
+
+impl Notifier for Spoiled {
+    fn deliver<'a>(
+        &'a self,
+        message: &'a Message,
+        _: Attempt,
+    ) -> BoxFuture<'a, Result<Receipt, Undelivered>> {
+        let spoils = message.body.alerts().unwrap().alerts.iter().any(|alert| alert.channel == "spoils");
+        let (remedy, answer) = (Remedy::Retry { after: None }, "taken, or not".to_owned());
+        let result = if spoils { Err(Undelivered { remedy, answer }) } else { Ok(Receipt { answer }) };
+        std::future::ready(result).boxed()
+    }
+}
+
+/// Each time the receiver took something else its tries began to count anew, and what waited behind it waited for ever.
+#[actix::test]
+async fn what_is_never_taken_fails_in_the_end_though_the_receiver_takes_all_else() {
+    let world = World::paused(vec![receiver("ops", 4, Arc::new(Spoiled))]);
+    world.fires("crowded", &["spoils"], "ops");
+    for _ in 0..2 * 24 * 3 {
+        world.fires("crowded", &["lobby"], "ops");
+        tokio::time::sleep(Duration::from_secs(20 * 60)).await;
+    }
+    let statuses = world.statuses();
+    assert_eq!(statuses[0], DeliveryStatus::Failed);
+    assert!(statuses[1..].iter().all(|status| *status == DeliveryStatus::Delivered));
 }
 
 #[actix::test]
