@@ -184,14 +184,15 @@ impl<'a> Alert<'a> {
         }
     }
 
-    /// Who is told of a transition. Of the end whoever was told before, and of the end of what nobody was told of nobody.
+    /// Who is told of a transition. Of the end whoever was told before, also in a silence: otherwise it would seem to go on
+    /// for them. Of the end of what nobody was told of nobody is told.
     fn notice(&mut self, silences: &Silences, transition: Transition, now: Time) -> Notice {
         let silence = silences.mute(self.rule, self.channel, now);
         let (notify, silence) = match transition.change {
             Change::Pending | Change::Inactive(_) => (Vec::new(), None),
             Change::Firing | Change::Repeated => (self.rule.notify.clone(), silence),
             Change::Resolved(_) if !self.rule.send_resolved => (Vec::new(), None),
-            Change::Resolved(_) => (std::mem::take(&mut self.told), silence),
+            Change::Resolved(_) => (std::mem::take(&mut self.told), None),
         };
         let silence = silence.filter(|_| !notify.is_empty());
         let untold = self.muted.filter(|_| matches!(transition.change, Change::Resolved(_)));
