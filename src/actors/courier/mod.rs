@@ -226,7 +226,10 @@ impl Courier {
     /// Tries what waits for a receiver, which takes what it is sent again.
     fn hasten(&self, notifier: NotifierName, now: Time, ctx: &mut Context<Self>) {
         let history = Arc::clone(&self.parts.history);
-        let work = async move { tokio::task::spawn_blocking(move || history.hasten(&notifier, now)).await };
+        // What was tried all that time is not taken though others are: it is given up in its time.
+        let since = now.minus(PAUSES.iter().sum());
+        let hasten = move || history.hasten(&notifier, since, now);
+        let work = async move { tokio::task::spawn_blocking(hasten).await };
         ctx.spawn(work.into_actor(self).map(|result, courier, ctx| {
             // If it cannot be, everything is tried in its time.
             courier.reads.take(result);
