@@ -43,7 +43,7 @@ pub struct Standing {
     pub severity: Severity,
     /// How it stands.
     pub state: AlertState,
-    /// The silence that muted it when it was last to be told, if one did: nobody knows of it.
+    /// The silence that muted its firing, as long as nobody was told of it since.
     pub muted: Option<SilenceId>,
     /// Who is told when it is over, also if the rule is gone by then.
     pub tell_end: Vec<NotifierName>,
@@ -365,12 +365,12 @@ pub trait AlertHistory: Send + Sync + 'static {
     /// See [`super::HistoryError`].
     fn attempted(&self, number: i64, attempt: &DeliveryAttempt, outcome: Outcome) -> Result<()>;
 
-    /// Makes everything due at `now` that was written after `after`, was tried in vain and waits for a later try: the receiver
-    /// takes what it is sent again. That try counts for no back-off ([`Delivery::attempts_before`]). Gives how many.
+    /// Makes everything due at `now` that was written after `since`, was tried in vain and waits for a later try: the
+    /// receiver takes what it is sent again. That try counts for no back-off ([`Delivery::attempts_before`]). Gives how many.
     ///
     /// # Errors
     /// See [`super::HistoryError`].
-    fn hasten(&self, notifier: &NotifierName, after: Time, now: Time) -> Result<usize>;
+    fn hasten(&self, notifier: &NotifierName, since: Time, now: Time) -> Result<usize>;
 
     /// Gives up all pending deliveries to a notifier, which nothing can be sent to; `answer` says why. Gives how many.
     ///

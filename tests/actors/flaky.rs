@@ -213,8 +213,8 @@ impl<F: Trouble> AlertHistory for Flaky<F> {
         self.write(|history| history.attempted(number, attempt, outcome))
     }
 
-    fn hasten(&self, notifier: &NotifierName, after: Time, now: Time) -> Result<usize> {
-        self.write(|history| history.hasten(notifier, after, now))
+    fn hasten(&self, notifier: &NotifierName, since: Time, now: Time) -> Result<usize> {
+        self.write(|history| history.hasten(notifier, since, now))
     }
 
     fn give_up(&self, notifier: &NotifierName, at: Time, answer: &str) -> Result<usize> {

@@ -55,7 +55,7 @@ impl AlertHistory for Flaky {
         silences(over: Option<Time>) -> Vec<KeptSilence>;
         add_silence(silence: &Silence, created: Time) -> Option<KeptSilence>;
         end_silence(id: SilenceId, at: Time) -> bool;
-        hasten(notifier: &NotifierName, after: Time, now: Time) -> usize;
+        hasten(notifier: &NotifierName, since: Time, now: Time) -> usize;
         give_up(notifier: &NotifierName, at: Time, answer: &str) -> usize;
         deliveries(query: &DeliveryQuery) -> Vec<Delivery>;
         delivery(id: &str) -> Option<(Outgoing, Vec<DeliveryAttempt>)>;

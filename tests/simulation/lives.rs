@@ -8,6 +8,7 @@ use std::time::Duration;
 use adsum::actors::alerting::Alerting;
 use adsum::actors::clock::Clock;
 use adsum::actors::handle::{Adsum, Parts, PresenceAnswer, Settings, start};
+use adsum::domain::alert::{Matcher, RuleName, Silence};
 use adsum::domain::answer::Present;
 use adsum::domain::event::Recorded;
 use adsum::domain::names::{ChannelName, GroupName, UserId};
@@ -134,7 +135,7 @@ struct Lives {
     visible: Arc<Mutex<Vec<Recorded>>>,
     answers: Vec<Told>,
     dice: Dice,
-    lives: Vec<Life>,
+    lived: Vec<Life>,
     births: usize,
     taken: Taken,
     /// The acts done.
@@ -156,7 +157,7 @@ pub(crate) fn live(plan: Plan) -> Past {
         visible: Arc::default(),
         answers: Vec::new(),
         dice: Dice::new(seed, 4),
-        lives: Vec::new(),
+        lived: Vec::new(),
         births: 0,
         taken: Taken::default(),
         done: 0,
@@ -169,7 +170,7 @@ pub(crate) fn live(plan: Plan) -> Past {
         match end {
             End::Until(at) => born = at,
             End::Over(record, asked_again) => {
-                let Lives { world, scale, visible, answers, lives, taken, storage, .. } = lives;
+                let Lives { world, scale, visible, answers, lived, taken, storage, .. } = lives;
                 let (visible, log, taken) = (visible.lock().clone(), world.log(), taken.all());
                 let ((noted, panics), said, record) = (storage.noted(), said(&log), *record);
                 return Past {
@@ -181,7 +182,7 @@ pub(crate) fn live(plan: Plan) -> Past {
                     asked_again,
                     log,
                     said,
-                    lives,
+                    lives: lived,
                     noted,
                     panics,
                     taken,
@@ -250,7 +251,7 @@ impl Lives {
         self.watch_events(&adsum);
         let end = self.through_the_plan(&adsum).await;
         let now = self.world.timeline.now();
-        self.lives.iter_mut().last().unwrap().to = now;
+        self.lived.iter_mut().last().unwrap().to = now;
         if let Some(away) = end {
             End::Until(self.world.timeline.now() + away)
         } else {
@@ -285,7 +286,7 @@ impl Lives {
         let adsum = start(settings(&self.world.plan, self.alerting()), parts).await.ok()?;
         let from = self.world.timeline.now();
         self.scale.note(from, adsum.now());
-        self.lives.push(Life { from, to: i64::MAX, alive: newest });
+        self.lived.push(Life { from, to: i64::MAX, alive: newest });
         Some(adsum)
     }
 
@@ -356,8 +357,17 @@ impl Lives {
             Act::Unwatch(name) => drop(adsum.unwatch(&Target::new(name).unwrap()).await),
             Act::Watch(name) => drop(adsum.watch(Target::new(name).unwrap()).await),
             Act::ReadAgain => adsum.set_alerting(self.alerting()),
+            Act::Silence { rule, span } => self.silence(adsum, rule, *span).await,
             Act::Ask => self.ask(adsum).await,
         }
+    }
+
+    /// Refused while the history cannot be written.
+    async fn silence(&self, adsum: &Adsum, rule: &str, span: i64) {
+        let (rule, now) = (Some(RuleName::new(rule).unwrap()), adsum.now());
+        let matcher = Matcher { rule, channel: None, severity: None };
+        let silence = Silence::new(matcher, now, now.plus(micros(span)), "ada", "a test").unwrap();
+        drop(adsum.add_silence(silence).await);
     }
 
     async fn ask(&mut self, adsum: &Adsum) {

@@ -140,6 +140,8 @@ pub(crate) enum Act {
     Watch(String),
     /// The configuration is read again, and says the same.
     ReadAgain,
+    /// Nobody is told of a rule's alerts for so long.
+    Silence { rule: String, span: i64 },
     /// A settled moment is asked about.
     Ask,
 }
@@ -223,6 +225,11 @@ impl Plan {
         self.rules = rules::any(&mut dice, &names, self.users, self.interval);
         for _ in 0..dice.below(3) {
             self.acts.push((dice.int(0, self.still_from), Act::ReadAgain));
+        }
+        for _ in 0..dice.below(3) {
+            let rule = dice.pick(&self.rules).name.to_string();
+            let silence = Act::Silence { rule, span: dice.span(1.0, 200.0) };
+            self.acts.push((dice.int(0, self.still_from), silence));
         }
         self.acts.sort_by_key(|(at, _)| *at);
     }

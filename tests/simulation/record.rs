@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use adsum::actors::handle::{Adsum, PresenceAnswer, VisitItem};
+use adsum::domain::alert::{Rule, Silence};
 use adsum::domain::event::Recorded;
 use adsum::domain::gap::Gap;
 use adsum::domain::names::ChannelName;
@@ -41,6 +42,8 @@ pub(crate) struct Record {
     pub(crate) standing: Vec<StandingAlert>,
     /// Who was to be told of which changes.
     pub(crate) deliveries: Vec<(Delivery, Vec<AlertChange>)>,
+    /// What was muted.
+    pub(crate) silences: Vec<Silence>,
     /// When all this was read.
     pub(crate) read_at: i64,
 }
@@ -67,6 +70,7 @@ impl Record {
             changes: changes(&**history),
             standing: standing(&**history),
             deliveries: deliveries(&**history),
+            silences: history.silences(None).unwrap().into_iter().map(|kept| kept.silence).collect(),
             events: events(&**history),
             visits: visits(adsum).await,
             gaps: gaps(adsum).await,
@@ -75,6 +79,12 @@ impl Record {
             occupancies: occupancies(adsum, plan, scale, read_at).await,
             read_at,
         }
+    }
+
+    /// Until when a rule's alert is muted, if it is at a time.
+    pub(crate) fn muted_until(&self, rule: &Rule, channel: &ChannelName, at: Time) -> Option<Time> {
+        let muting = self.silences.iter().filter(|silence| silence.mutes(rule, channel, at));
+        muting.map(Silence::until).max()
     }
 
     pub(crate) fn gaps_of<'a>(&'a self, channel: &'a str) -> impl Iterator<Item = &'a Gap> {

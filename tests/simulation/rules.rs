@@ -35,7 +35,8 @@ fn one(dice: &mut Dice, number: usize, channels: &[String], users: usize, interv
         1 => vec!["*".to_owned()],
         _ => vec!["hall:*".to_owned(), "count.*".to_owned(), "added.*".to_owned(), "room.*".to_owned()],
     };
-    let notify: &[&str] = *dice.pick(&[&["ops"][..], &["ops", "desk"], &["desk"], &[]]);
+    let receivers: [&[&str]; 4] = [&["ops"], &["ops", "desk"], &["desk"], &[]];
+    let notify = dice.pick(&receivers);
     Rule {
         name: RuleName::new(&format!("rule-{number}")).unwrap(),
         channels: targets.iter().map(|target| Target::new(target).unwrap()).collect(),
@@ -83,7 +84,7 @@ struct Moody {
     taken: Taken,
     dice: Mutex<Dice>,
     timeline: Timeline,
-    moody_until: i64,
+    until: i64,
 }
 
 impl Notifier for Moody {
@@ -98,7 +99,7 @@ impl Notifier for Moody {
                 (dice.span(0.001, 2.0), dice.chance(0.3), dice.chance(0.3))
             };
             tokio::time::sleep(Duration::from_micros(takes.unsigned_abs())).await;
-            let refuses = refuses && self.timeline.now() < self.moody_until;
+            let refuses = refuses && self.timeline.now() < self.until;
             if !refuses || silently {
                 self.taken.0.lock().push(message.delivery.clone());
             }
@@ -119,14 +120,14 @@ pub(crate) fn alerting(
     dice: &mut Dice,
     mood: (Timeline, i64),
 ) -> Alerting {
-    let (timeline, moody_until) = mood;
+    let (timeline, until) = mood;
     let receiver = |name: &str| Receiver {
         name: NotifierName::new(name).unwrap(),
         notifier: Arc::new(Moody {
             taken: taken.clone(),
             dice: Mutex::new(Dice::new(dice.seed(), 0)),
             timeline: timeline.clone(),
-            moody_until,
+            until,
         }),
         at_once: 2,
         events: Vec::new(),

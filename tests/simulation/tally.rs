@@ -12,13 +12,14 @@ use crate::lives::Past;
 pub(crate) struct Tally(BTreeMap<String, usize>);
 
 /// Each of these must have happened.
-const EXPECTED: [&str; 43] = [
+const EXPECTED: [&str; 44] = [
     "act Crash",
     "act CrashAtCommit",
     "act HistoryFails",
     "act ReadAgain",
     "act CommitPanics",
     "act SetClock",
+    "act Silence",
     "act Sleep",
     "act Stop",
     "act Unwatch",

@@ -223,13 +223,13 @@ impl Courier {
         courier.look(ctx);
     }
 
-    /// Tries what waits for a receiver, which takes what it is sent again. Not for ever: what the receiver never takes, though
-    /// it takes the rest, must come to its end, for others wait behind it.
+    /// Tries what waits for a receiver, which takes what it is sent again.
     fn hasten(&self, notifier: NotifierName, now: Time, ctx: &mut Context<Self>) {
         let history = Arc::clone(&self.parts.history);
-        let after = now.minus(PAUSES.iter().sum());
-        let work =
-            async move { tokio::task::spawn_blocking(move || history.hasten(&notifier, after, now)).await };
+        // What was tried all that time is not taken though others are: it is given up in its time.
+        let since = now.minus(PAUSES.iter().sum());
+        let hasten = move || history.hasten(&notifier, since, now);
+        let work = async move { tokio::task::spawn_blocking(hasten).await };
         ctx.spawn(work.into_actor(self).map(|result, courier, ctx| {
             // If it cannot be, everything is tried in its time.
             courier.reads.take(result);

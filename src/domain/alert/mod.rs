@@ -32,7 +32,7 @@
 //!   removal of the rule, and an edit of what it decides by ([`Rule::terms`]), as [`Input::Ended`]: an alert stands for one
 //!   rule from firing to resolved. A rule that is new to a channel, or edited, begins with what was seen last
 //!   ([`Input::of_new_rule`]). Other edits (severity, notify, `repeat_every`,
-//!   `send_resolved`) change nothing but what is told from then on.
+//!   `send_resolved`) change nothing but what is told from then on; without `send_resolved` it is forgotten who was told.
 
 pub mod backtest;
 mod input;

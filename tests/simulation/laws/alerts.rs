@@ -105,14 +105,19 @@ pub(super) fn alerts_stand_as_their_changes_say(past: &Past) -> Vec<String> {
 pub(super) fn who_is_to_be_told_is_told_once(past: &Past) -> Vec<String> {
     let mut broken = Vec::new();
     let mut expected: BTreeSet<(NotifierName, i64)> = BTreeSet::new();
+    let mut known: BTreeSet<String> = BTreeSet::new();
     for change in &past.record.changes {
         let rule = rule(past, change.rule.as_str());
+        let alert = change.transition.alert.to_string();
+        let silenced = past.record.muted_until(rule, &change.channel, change.transition.at).is_some();
         let told = match change.transition.change {
-            Change::Firing | Change::Repeated => true,
-            Change::Resolved(_) => rule.send_resolved,
+            Change::Firing | Change::Repeated => !silenced,
+            // Of the end of what nobody heard of nobody hears.
+            Change::Resolved(_) => rule.send_resolved && !silenced && known.contains(&alert),
             Change::Pending | Change::Inactive(_) => false,
         };
         if told {
+            known.insert(alert);
             expected.extend(rule.notify.iter().map(|name| (name.clone(), change.id)));
         }
     }

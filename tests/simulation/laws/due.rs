@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use adsum::domain::alert::{Change, Condition, End, OnGap, Rule, Why};
 use adsum::domain::gap::{Gap, GapReason};
+use adsum::domain::names::ChannelName;
 use adsum::domain::time::Time;
 use adsum::history::alerts::AlertChange;
 
@@ -59,7 +60,15 @@ pub(super) fn what_is_due_is_what_is_recorded(past: &Past) -> Vec<String> {
         for rule in plan.rules.iter().filter(|rule| rule.names(&name)) {
             let changes = recorded.get(&(rule.name.as_str(), channel.as_str()));
             let left = changes.into_iter().flatten().copied().collect();
-            let mut walk = Walk { past, rule, left, state: State::Inactive, partial: None, broken: None };
+            let mut walk = Walk {
+                past,
+                rule,
+                channel: name.clone(),
+                left,
+                state: State::Inactive,
+                partial: None,
+                broken: None,
+            };
             walk.all(&items(past, channel, rule));
             let wrong = walk.broken;
             broken.extend(wrong.map(|why| format!("{} of {channel}: {why}\n      {rule:?}", rule.name)));
@@ -148,12 +157,15 @@ enum State {
     Firing {
         told: Time,
         clear: Option<Time>,
+        /// Nobody was told, for a silence.
+        muted: bool,
     },
 }
 
 struct Walk<'a> {
     past: &'a Past,
     rule: &'a Rule,
+    channel: ChannelName,
     left: VecDeque<&'a AlertChange>,
     state: State,
     partial: Option<Gap>,
@@ -195,21 +207,26 @@ impl Walk<'_> {
     /// What the clock decides up to `now`.
     fn clock(&mut self, now: Time) {
         while self.broken.is_none() {
-            let (is_next, due): (fn(Change) -> bool, _) = match (self.state, self.rule.repeat_every) {
-                (State::Blind { due, .. }, _) => (|change| change == Change::Firing, due),
-                (State::Firing { told, .. }, Some(every)) => {
-                    (|change| change == Change::Repeated, (told.plus(every), told.plus(every)))
+            let (is_next, due): (fn(Change) -> bool, _) = match self.state {
+                State::Blind { due, .. } => (|change| change == Change::Firing, due),
+                State::Firing { told, muted, .. } => {
+                    let again = self.rule.repeat_every.map(|every| told.plus(every));
+                    let unmuted = muted.then(|| self.muted_until(told));
+                    let Some(due) = again.into_iter().chain(unmuted).min() else { return };
+                    (|change| change == Change::Repeated, (due, due))
                 }
-                _ => return,
+                State::Inactive | State::Holding { .. } => return,
             };
             if let Some((_, at)) = self.next().filter(|(change, at)| is_next(*change) && *at <= now) {
                 if at < due.0 {
                     self.broken = Some(format!("too early, not before {:?}: {:?}", due.0, self.left.front()));
                 }
-                self.left.pop_front();
+                let is_muted = self.left.pop_front().is_some_and(|next| next.muted.is_some());
                 self.state = match self.state {
-                    State::Firing { clear, .. } => State::Firing { told: at, clear },
-                    _ => State::Firing { told: at, clear: None },
+                    State::Firing { clear, muted, .. } => {
+                        State::Firing { told: at, clear, muted: muted && is_muted }
+                    }
+                    _ => State::Firing { told: at, clear: None, muted: is_muted },
                 };
             } else {
                 let deadline = deadline(self.past, due.1);
@@ -243,8 +260,18 @@ impl Walk<'_> {
     }
 
     fn fire(&mut self, at: Time) {
+        let muted = self.left.front().is_some_and(|next| next.muted.is_some());
         self.expect("firing", at, None);
-        self.state = State::Firing { told: at, clear: None };
+        self.state = State::Firing { told: at, clear: None, muted };
+    }
+
+    /// When an alert that is muted is so no longer.
+    fn muted_until(&self, at: Time) -> Time {
+        let mut until = at;
+        while let Some(later) = self.past.record.muted_until(self.rule, &self.channel, until) {
+            until = later;
+        }
+        until
     }
 
     fn end(&mut self, at: Time, why: Why) {
@@ -318,9 +345,9 @@ impl Walk<'_> {
             State::Holding { .. } | State::Blind { .. } => {
                 self.end(at, if untold { Why::Unproven } else { Why::Cleared });
             }
-            State::Firing { told, clear: before } => {
+            State::Firing { told, clear: before, muted } => {
                 let since = clear.then(|| before.unwrap_or(at));
-                self.state = State::Firing { told, clear: since };
+                self.state = State::Firing { told, clear: since, muted };
                 let keep = self.rule.keep_firing_for;
                 if since.is_some_and(|since| keep.is_zero() || seen.earliest >= since.plus(keep)) {
                     self.end(at, Why::Cleared);

@@ -108,8 +108,8 @@ impl AlertHistory for Sqlite {
         self.write(|tx, _| tries::attempted(tx, number, attempt, outcome))
     }
 
-    fn hasten(&self, notifier: &NotifierName, after: Time, now: Time) -> Result<usize> {
-        self.write(|tx, _| tries::hasten(tx, notifier, after, now))
+    fn hasten(&self, notifier: &NotifierName, since: Time, now: Time) -> Result<usize> {
+        self.write(|tx, _| tries::hasten(tx, notifier, since, now))
     }
 
     fn give_up(&self, notifier: &NotifierName, at: Time, answer: &str) -> Result<usize> {

@@ -82,12 +82,12 @@ fn finish(tx: &Transaction<'_>, number: i64, status: DeliveryStatus, at: Time) -
 }
 
 /// See [`crate::history::alerts::AlertHistory::hasten`].
-pub(super) fn hasten(tx: &Transaction<'_>, notifier: &NotifierName, after: Time, now: Time) -> Result<usize> {
+pub(super) fn hasten(tx: &Transaction<'_>, notifier: &NotifierName, since: Time, now: Time) -> Result<usize> {
     let Some(notifier_id) = outbox::notifier_id(tx, notifier)? else { return Ok(0) };
     let sql = "UPDATE deliveries SET due = ?2, attempts_before = attempts_before + 1 \
                WHERE notifier_id = ?1 AND status = 0 AND blocked = 0 AND due > ?2 AND attempts > attempts_before \
                AND created > ?3";
-    Ok(tx.prepare_cached(sql)?.execute(params![notifier_id, now, after])?)
+    Ok(tx.prepare_cached(sql)?.execute(params![notifier_id, now, since])?)
 }
 
 /// See [`crate::history::alerts::AlertHistory::give_up`].
