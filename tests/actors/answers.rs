@@ -57,9 +57,23 @@ async fn by_presence(world: &World, at: Option<Time>) -> Told {
 /// The other routes list who was there, or may have been. Whoever they do not list was not there where the channel was
 /// observed; where it was not, nothing is known.
 async fn check(world: &World, at: Option<Time>, seed: u64) {
-    let told = by_presence(world, at).await;
-    for room in CHANNELS {
-        let Ok(listed) = world.adsum.occupants(&channel(room), at, None, 100).await else { continue };
+    let (told, rooms, users) = loop {
+        let told = by_presence(world, at).await;
+        let (mut rooms, mut users) = (Vec::new(), Vec::new());
+        for room in CHANNELS {
+            rooms.extend(
+                world.adsum.occupants(&channel(room), at, None, 100).await.map(|listed| (room, listed)),
+            );
+        }
+        for who in USERS {
+            users.extend(world.adsum.user_channels(&user(who), at).await.map(|(_, listed)| (who, listed)));
+        }
+        // While it is asked about now, now goes on: then it is asked again.
+        if at.is_some() || by_presence(world, at).await == told {
+            break (told, rooms, users);
+        }
+    };
+    for (room, listed) in rooms {
         for who in USERS {
             let item = listed.items.iter().find(|item| item.user == user(who)).map(|item| item.present);
             let otherwise = if listed.observed { Present::No } else { Present::Unknown };
@@ -70,8 +84,7 @@ async fn check(world: &World, at: Option<Time>, seed: u64) {
             );
         }
     }
-    for who in USERS {
-        let Ok((_, listed)) = world.adsum.user_channels(&user(who), at).await else { continue };
+    for (who, listed) in users {
         for room in CHANNELS {
             let item = listed.iter().find(|item| item.channel == channel(room)).map(|item| item.present);
             let expected = told[&(room, who)];
