@@ -98,7 +98,6 @@ async fn a_delivery_shows_what_it_says_and_every_try() {
     answer["alerts"] = json!([{"at": "2026-11-24T14:00:00.000Z", "change": "firing", "rule": "crowded", "channel": "lobby",
         "since": {"not_before": null, "not_after": "2026-11-24T13:59:00.000Z"}, "ended": null, "why": null,
         "occupancy": 212, "gap": null, "muted": null}]);
-    answer["more"] = json!(2);
     answer["event"] = Value::Null;
     answer["tries"] = json!([
         {"number": 1, "at": "2026-11-24T14:00:01.000Z", "took_s": 10.0, "delivered": false, "answer": "no answer within 10s"},
@@ -111,7 +110,6 @@ async fn a_delivery_shows_what_it_says_and_every_try() {
     last answer: 503 Service Unavailable
     AT (UTC)                 CHANGE  RULE     CHANNEL  SINCE (UTC)                 ENDED (UTC)  WHY  OCCUPANCY  NOT OBSERVED  MUTED
     2026-11-24 14:00:00.000  firing  crowded  lobby    by 2026-11-24 13:59:00.000  -            -    212        -             -
-    and 2 more alerts
     TRY  AT (UTC)                 TOOK   DELIVERED  ANSWER
     1    2026-11-24 14:00:01.000  10s    no         no answer within 10s
     2    2026-11-24 14:00:12.000  0.25s  no         a\u{1b}[2J\u{202e}b\u{a}c\u{9b}

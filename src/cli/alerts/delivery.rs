@@ -51,9 +51,5 @@ fn write(answer: &Value, page: &mut Page) {
     } else {
         page.add(&events::table(std::slice::from_ref(event)));
     }
-    let more = field(answer, "more").as_u64().unwrap_or_default();
-    if more > 0 {
-        page.line(&format!("and {more} more alerts"));
-    }
     page.table(items(answer, "tries"), &TRIES, "Not tried yet.");
 }
