@@ -112,8 +112,8 @@ pub(super) fn who_is_to_be_told_is_told_once(past: &Past) -> Vec<String> {
         let silenced = past.record.muted_until(rule, &change.channel, change.transition.at).is_some();
         let told = match change.transition.change {
             Change::Firing | Change::Repeated => !silenced,
-            // Of the end of what nobody heard of nobody hears.
-            Change::Resolved(_) => rule.send_resolved && !silenced && known.contains(&alert),
+            // Whoever was told that it fires hears of its end, in a silence too; of the end of what nobody heard of nobody hears.
+            Change::Resolved(_) => rule.send_resolved && known.contains(&alert),
             Change::Pending | Change::Inactive(_) => false,
         };
         if told {
