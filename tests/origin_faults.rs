@@ -52,7 +52,7 @@ impl Server {
 
     fn client(&self) -> Client {
         let origin = format!("http://{}", self.address);
-        let request_timeout = Duration::from_millis(300);
+        let request_timeout = Duration::from_secs(2);
         Client::new(ClientConfig { origin, request_timeout, ..ClientConfig::new("k", "tester") }).unwrap()
     }
 
