@@ -3,6 +3,7 @@
 
 mod alerts;
 mod backtest;
+mod backup;
 mod channels;
 mod check;
 mod completions;
@@ -20,6 +21,7 @@ mod occupancy;
 mod origin;
 mod output;
 mod paging;
+mod progress;
 mod run;
 mod set_state;
 mod show;
@@ -91,6 +93,7 @@ enum Command {
     Alerts(Box<alerts::Alerts>),
     Silence(Box<silence::Silence>),
     TestNotify(test_notify::TestNotify),
+    Backup(backup::Backup),
     Completions(completions::Completions),
 }
 
@@ -151,6 +154,7 @@ impl Cli {
             Command::Alerts(command) => command.run().await,
             Command::Silence(command) => command.run().await,
             Command::TestNotify(command) => command.run().await,
+            Command::Backup(command) => command.run().await,
             Command::Completions(command) => command.run(),
         }
     }

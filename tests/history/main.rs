@@ -10,6 +10,7 @@
 mod alert_expiry;
 mod alerting;
 mod alerts;
+mod backup;
 mod commits;
 mod discoveries;
 mod expiry;

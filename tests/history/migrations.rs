@@ -34,7 +34,8 @@ const ROWS: &str = "
     INSERT INTO mark VALUES (1, 9000000, 1500000);
     INSERT INTO watches VALUES ('room.*');";
 
-fn write_first(path: &Path) {
+/// Writes a file as the first schema has it.
+pub(crate) fn write_first(path: &Path) {
     let mut connection = Connection::open(path).unwrap();
     embedded::migrations::runner().set_target(Target::Version(1)).run(&mut connection).unwrap();
     connection.execute_batch(ROWS).unwrap();

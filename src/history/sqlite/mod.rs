@@ -1,6 +1,7 @@
 //! The history in one `SQLite` file: write-ahead log, `synchronous = FULL`, one writer, a few readers.
 
 mod alerts;
+mod backup;
 mod channels;
 mod codes;
 mod discoveries;
@@ -35,6 +36,7 @@ use crate::domain::visit::Visit;
 use names::Users;
 use place::Place;
 
+pub use backup::{BackupError, Copied, Done, SPARE, backup};
 pub use read_only::{ReadOnly, View};
 
 /// How many questions are answered at once; more wait for their turn.
