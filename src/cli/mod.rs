@@ -32,6 +32,7 @@ mod tail;
 mod targets;
 mod terminal;
 mod test_notify;
+mod verify;
 mod visits;
 mod was;
 mod r#where;
@@ -94,6 +95,7 @@ enum Command {
     Silence(Box<silence::Silence>),
     TestNotify(test_notify::TestNotify),
     Backup(backup::Backup),
+    Verify(verify::Verify),
     Completions(completions::Completions),
 }
 
@@ -155,6 +157,7 @@ impl Cli {
             Command::Silence(command) => command.run().await,
             Command::TestNotify(command) => command.run().await,
             Command::Backup(command) => command.run().await,
+            Command::Verify(command) => command.run(),
             Command::Completions(command) => command.run(),
         }
     }

@@ -23,4 +23,5 @@ mod outbox_model;
 mod record;
 mod silences;
 mod sqlite;
+mod verify;
 mod world;

@@ -14,6 +14,7 @@ mod open;
 mod place;
 mod read_only;
 mod spans;
+mod verify;
 mod visits;
 mod write;
 
@@ -38,6 +39,7 @@ use place::Place;
 
 pub use backup::{BackupError, Copied, Done, SPARE, backup};
 pub use read_only::{ReadOnly, View};
+pub use verify::{Broken, Checked, Counts, Law, MAX_LISTED, Verified, verify};
 
 /// How many questions are answered at once; more wait for their turn.
 const READERS: usize = 4;
