@@ -42,6 +42,9 @@ pub(crate) trait Trouble: Send + Sync + 'static {
     /// Is told of a discovery, before anything.
     fn notes(&self, _: &Discovery) {}
 
+    /// Is told of a commit that is done.
+    fn committed(&self, _: &[Entry]) {}
+
     /// After a commit, which is done.
     fn after_commit(&self) -> Result<()> {
         Ok(())
@@ -124,6 +127,9 @@ impl<F: Trouble> History for Flaky<F> {
         self.faults.commits(entries);
         self.faults.before_commit()?;
         let recorded = self.write(|history| history.commit(entries));
+        if recorded.is_ok() {
+            self.faults.committed(entries);
+        }
         self.faults.after_commit()?;
         recorded
     }

@@ -6,6 +6,7 @@ mod answers;
 mod discoveries;
 mod durable;
 mod flaky;
+mod judging;
 mod memory;
 mod merging;
 mod promises;

@@ -11,8 +11,8 @@ pub(crate) struct Judge {
     pub(crate) rule: Rule,
     pub(crate) state: AlertState,
     pub(crate) transitions: Vec<Transition>,
-    /// Since when adsum was down, until that is judged.
-    pub(crate) down_since: Option<Time>,
+    /// When adsum was down, until that is judged.
+    pub(crate) down: Option<(Time, Time)>,
     /// Whether the rule is new to the channel as loaded.
     is_new: bool,
     ids: u128,
@@ -22,12 +22,12 @@ impl Judge {
     pub(crate) fn of(rule: &Rule) -> Self {
         let rule = rule.clone();
         let state = AlertState::Inactive;
-        Self { rule, state, transitions: Vec::new(), down_since: None, is_new: true, ids: 0 }
+        Self { rule, state, transitions: Vec::new(), down: None, is_new: true, ids: 0 }
     }
 
     /// adsum runs again.
-    pub(crate) fn loaded(&mut self, down_since: Time) {
-        (self.down_since, self.is_new) = (Some(down_since), true);
+    pub(crate) fn loaded(&mut self, down_since: Time, at: Time) {
+        (self.down, self.is_new) = (Some((down_since, at)), true);
     }
 
     /// Judges what is committed; whether anything changed.
@@ -41,8 +41,8 @@ impl Judge {
         let condition = self.rule.condition.clone();
         let before = (self.state, self.transitions.len());
         let mut inputs = Vec::new();
-        let resumed = self.down_since.take();
-        inputs.extend(resumed.map(|down_since| Input::Resumed { down_since, at: now }));
+        let resumed = self.down.take();
+        inputs.extend(resumed.map(|(down_since, at)| Input::Resumed { down_since, at }));
         if std::mem::take(&mut self.is_new) && self.state == AlertState::Inactive {
             inputs.extend(Input::of_new_rule(&condition, channel, now));
         }

@@ -108,15 +108,18 @@ impl Daemon {
             }
         }
         self.write();
-        let newest = self.history.newest().unwrap().unwrap_or(stopped);
-        let down_since = if crashed { newest } else { stopped };
+        if !crashed {
+            self.history.alive(stopped).unwrap();
+        }
+        // When it was last certainly running.
+        let down_since = self.history.newest().unwrap().unwrap_or(stopped);
         self.now = stopped.plus(down);
         self.history.recover().unwrap();
         for watched in &mut self.watched {
             let name = watched.channel.name.clone();
             let kept = self.history.checkpoint(&name).unwrap().unwrap();
             watched.channel = Channel::resume(name, GAP_AFTER, kept, self.now);
-            watched.alerts.iter_mut().for_each(|alert| alert.loaded(down_since));
+            watched.alerts.iter_mut().for_each(|alert| alert.loaded(down_since, self.now));
             watched.look = self.now.plus(GAP_AFTER + ms(1_u8));
         }
     }
@@ -131,6 +134,7 @@ impl Daemon {
         let mark =
             Mark { floor: Moment::default(), others: others.collect(), widest: widest.unwrap_or_default() };
         self.history.mark(&mark).unwrap();
+        self.history.alive(self.now).unwrap();
     }
 
     fn write(&mut self) {
@@ -141,7 +145,7 @@ impl Daemon {
 impl Watched {
     /// When something due by the clock is looked at next, if anything is.
     fn next_tick(&self, now: Time) -> Option<Time> {
-        let due = |alert: &Judge| match alert.down_since {
+        let due = |alert: &Judge| match alert.down {
             Some(_) => Some(now),
             None => alert.state.due(&alert.rule).clock,
         };
@@ -163,7 +167,7 @@ impl Watched {
     }
 
     fn observed(&mut self, seen: &Observation, now: Time) -> Option<Entry> {
-        let skips = |alert: &Judge| alert.down_since.is_none() && alert.state.may_skip(&alert.rule, seen);
+        let skips = |alert: &Judge| alert.down.is_none() && alert.state.may_skip(&alert.rule, seen);
         match self.channel.repeats(seen) {
             Err(_stale) => None,
             Ok(true) if self.alerts.iter().all(skips) => {
@@ -195,6 +199,7 @@ impl Watched {
     fn judge(&mut self, seen: Option<&Observation>, changes: &Changes, now: Time) -> bool {
         let channel = &self.channel;
         let judged = self.alerts.iter_mut().map(|alert| alert.judge(channel, seen, changes, now));
-        judged.fold(false, |any, one| any || one)
+        // Each is judged.
+        judged.filter(|changed| *changed).count() > 0
     }
 }

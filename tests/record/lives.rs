@@ -115,6 +115,17 @@ impl Lives {
             Death::Stopping => (chance(500_000), chance(6_000)),
         };
         tokio::time::sleep(life).await;
+        self.dies(daemon, (death, then), before).await;
+    }
+
+    /// Kills a daemon. `before` is what was in its folder before it was started.
+    pub(crate) async fn dies(
+        &mut self,
+        daemon: Process,
+        (death, then): (Death, Duration),
+        before: Vec<Written>,
+    ) {
+        let data = self.folder.join("data");
         let ended = tokio::task::spawn_blocking(move || {
             match death {
                 Death::Committing => wait_for_write(&data, "history.db-wal", &written(&data)),
@@ -167,7 +178,7 @@ fn wait_for_write(folder: &Path, path: &str, before: &[Written]) {
 }
 
 /// A file's size, and when it was last written to.
-type Written = (PathBuf, u64, SystemTime);
+pub(crate) type Written = (PathBuf, u64, SystemTime);
 
 /// What is in a folder and its folders.
 fn written(folder: &Path) -> Vec<Written> {

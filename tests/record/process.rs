@@ -74,7 +74,16 @@ impl Process {
 
     /// Ends it as an operator does.
     pub(crate) fn terminate(&self) {
-        let done = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        self.signal("-TERM");
+    }
+
+    /// Has it read its configuration again.
+    pub(crate) fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, signal: &str) {
+        let done = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(done.success());
     }
 
@@ -186,6 +195,8 @@ pub(crate) struct Settings {
     pub(crate) gap_after: Option<&'static str>,
     pub(crate) mark_every: &'static str,
     pub(crate) listen: String,
+    /// What follows in the section `server`, and the sections after it.
+    pub(crate) more: String,
 }
 
 impl Settings {
@@ -203,6 +214,7 @@ impl Settings {
             gap_after: None,
             mark_every: "1s",
             listen: "127.0.0.1:0".to_owned(),
+            more: String::new(),
         }
     }
 
@@ -213,7 +225,7 @@ impl Settings {
             "[pubnub]\nsubscribe_key = \"{key}\"\norigin = \"http://{origin}\"\ncache_ttl = \"{ttl}\"\nmax_requests_per_second = 1000\n\
              [watch]\nchannels = [{channels}]\ninterval = \"{interval}\"\ndiscover_interval = \"{interval}\"\n{gap_after}\
              [history]\nurl = \"sqlite:data/history.db\"\nmark_every = \"{mark}\"\n\
-             [state]\npath = \"data/state.sled\"\n[server]\nlisten = \"{listen}\"\n",
+             [state]\npath = \"data/state.sled\"\n[server]\nlisten = \"{listen}\"\n{more}",
             key = crate::wire::KEY,
             origin = self.origin,
             ttl = self.cache_ttl,
@@ -222,6 +234,7 @@ impl Settings {
             gap_after = self.gap_after.map(|time| format!("gap_after = \"{time}\"\n")).unwrap_or_default(),
             mark = self.mark_every,
             listen = self.listen,
+            more = self.more,
         )
     }
 }
@@ -238,7 +251,8 @@ pub(crate) fn start_limited_daemon(folder: &Path, settings: &Settings, limit: &s
     Process::start_limited(folder, "daemon", limit, &["run", "--config", &file])
 }
 
-fn written(folder: &Path, settings: &Settings) -> String {
+/// Writes the configuration that a daemon on a folder reads; where that is.
+pub(crate) fn written(folder: &Path, settings: &Settings) -> String {
     let file = folder.join("daemon.toml");
     std::fs::write(&file, settings.toml()).unwrap();
     file.to_str().unwrap().to_owned()

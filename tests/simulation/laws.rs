@@ -1,7 +1,9 @@
 //! The laws: what must hold between the truth and the record. Each gives what breaks it, in words.
 
+mod alerts;
 mod answers;
 mod changes;
+mod due;
 mod gaps;
 mod requests;
 mod tight;
@@ -10,7 +12,7 @@ use crate::lives::Past;
 
 /// Everything that breaks a law.
 pub(crate) fn broken(past: &Past) -> Vec<String> {
-    let laws: [fn(&Past) -> Vec<String>; 18] = [
+    let laws: [fn(&Past) -> Vec<String>; 23] = [
         changes::windows_hold_their_changes,
         changes::presents_were_there,
         changes::replaying_the_events_gives_the_roster,
@@ -29,6 +31,11 @@ pub(crate) fn broken(past: &Past) -> Vec<String> {
         tight::resolutions_are_no_coarser_than_the_polling,
         tight::gaps_hold_no_answer_that_was_taken,
         tight::no_answer_contradicts_a_list,
+        alerts::alerts_go_their_way,
+        alerts::alerts_stand_as_their_changes_say,
+        alerts::who_is_to_be_told_is_told_once,
+        alerts::windows_of_alerts_hold_the_truth,
+        due::what_is_due_is_what_is_recorded,
     ];
     laws.iter().flat_map(|law| law(past)).collect()
 }

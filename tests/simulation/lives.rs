@@ -27,8 +27,9 @@ use crate::flaky::Flaky;
 use crate::memory;
 use crate::plan::{Act, Kind, Plan, SECOND};
 use crate::record::Record;
+use crate::rules::{self, Taken};
 use crate::service::{Exchange, Told as Said, World};
-use crate::storage::{Crash, Storage};
+use crate::storage::{Crash, Noted, Storage};
 use crate::timeline::{Scale, Timeline};
 use crate::truth::user_id;
 
@@ -50,6 +51,23 @@ pub(crate) struct Past {
     pub(crate) log: Vec<Exchange>,
     /// By channel: which requests said something good of it, and where in their answer.
     said: HashMap<String, Vec<(usize, usize)>>,
+    /// When adsum was up.
+    pub(crate) lives: Vec<Life>,
+    /// Every gap as it was committed, in order.
+    pub(crate) noted: Vec<Noted>,
+    /// When commits panicked, in true time.
+    pub(crate) panics: Vec<i64>,
+    /// The deliveries that receivers took, in order.
+    pub(crate) taken: Vec<String>,
+}
+
+/// One life of adsum, in true time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Life {
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+    /// When the record showed at its beginning that adsum was last certainly running.
+    pub(crate) alive: Option<Time>,
 }
 
 /// Later pages of a list say nothing by themselves.
@@ -116,7 +134,9 @@ struct Lives {
     visible: Arc<Mutex<Vec<Recorded>>>,
     answers: Vec<Told>,
     dice: Dice,
-    births: Vec<i64>,
+    lives: Vec<Life>,
+    births: usize,
+    taken: Taken,
     /// The acts done.
     done: usize,
 }
@@ -136,7 +156,9 @@ pub(crate) fn live(plan: Plan) -> Past {
         visible: Arc::default(),
         answers: Vec::new(),
         dice: Dice::new(seed, 4),
-        births: Vec::new(),
+        lives: Vec::new(),
+        births: 0,
+        taken: Taken::default(),
         done: 0,
     };
     let states = Arc::new(States::open(&lives.folder.path().join("states")).unwrap());
@@ -147,10 +169,23 @@ pub(crate) fn live(plan: Plan) -> Past {
         match end {
             End::Until(at) => born = at,
             End::Over(record, asked_again) => {
-                let Lives { world, scale, visible, answers, .. } = lives;
-                let (visible, log) = (visible.lock().clone(), world.log());
-                let said = said(&log);
-                return Past { world, scale, visible, answers, record: *record, asked_again, log, said };
+                let Lives { world, scale, visible, answers, lives, taken, storage, .. } = lives;
+                let (visible, log, taken) = (visible.lock().clone(), world.log(), taken.all());
+                let ((noted, panics), said, record) = (storage.noted(), said(&log), *record);
+                return Past {
+                    world,
+                    scale,
+                    visible,
+                    answers,
+                    record,
+                    asked_again,
+                    log,
+                    said,
+                    lives,
+                    noted,
+                    panics,
+                    taken,
+                };
             }
         }
     }
@@ -169,7 +204,7 @@ pub(crate) fn channel(name: &str) -> ChannelName {
     ChannelName::new(name).unwrap()
 }
 
-fn settings(plan: &Plan) -> Settings {
+fn settings(plan: &Plan, alerting: Alerting) -> Settings {
     let of = |kind| plan.channels.iter().filter(move |(_, of)| *of == kind).map(|(name, _)| name.as_str());
     let mut targets: Vec<&str> = of(Kind::Named).chain(of(Kind::CountOnly)).collect();
     if of(Kind::Discovered).next().is_some() {
@@ -195,14 +230,14 @@ fn settings(plan: &Plan) -> Settings {
         max_requests_per_second: 1000.0,
         mark_every: Duration::from_secs(10),
         retain: Duration::from_secs(365 * 86_400),
-        alerting: Alerting::default(),
+        alerting,
     }
 }
 
 impl Lives {
     async fn one(&mut self, born: i64, states: &Arc<States>) -> End {
         self.world.timeline.go_on(born);
-        self.births.push(born);
+        self.births += 1;
         let sqlite = Box::new(Sqlite::open(&self.folder.path().join("history.db")).unwrap());
         let history: Arc<dyn History> = Arc::new(Flaky { inner: sqlite, faults: Arc::clone(&self.storage) });
         let adsum = loop {
@@ -214,6 +249,8 @@ impl Lives {
         };
         self.watch_events(&adsum);
         let end = self.through_the_plan(&adsum).await;
+        let now = self.world.timeline.now();
+        self.lives.iter_mut().last().unwrap().to = now;
         if let Some(away) = end {
             End::Until(self.world.timeline.now() + away)
         } else {
@@ -237,7 +274,7 @@ impl Lives {
             timeline.set_wall(i64::try_from(behind.as_micros()).unwrap());
         }
         let clock = Clock::with_wall(newest, timeline.wall());
-        let service = self.world.service(self.births.len() - 1);
+        let service = self.world.service(self.births - 1);
         let client = Client::with_transport(ClientConfig::new("sub-c-simulated", "adsum"), service).unwrap();
         let parts = Parts {
             source: Arc::new(client),
@@ -245,9 +282,18 @@ impl Lives {
             states: Arc::clone(states),
             clock,
         };
-        let adsum = start(settings(&self.world.plan), parts).await.ok()?;
-        self.scale.note(self.world.timeline.now(), adsum.now());
+        let adsum = start(settings(&self.world.plan, self.alerting()), parts).await.ok()?;
+        let from = self.world.timeline.now();
+        self.scale.note(from, adsum.now());
+        self.lives.push(Life { from, to: i64::MAX, alive: newest });
         Some(adsum)
+    }
+
+    /// As the configuration has it.
+    fn alerting(&self) -> Alerting {
+        let World { plan, timeline, .. } = &self.world;
+        let mut dice = Dice::new(plan.seed, 10 + self.births as u64);
+        rules::alerting(&plan.rules, &self.taken, &mut dice, (timeline.clone(), plan.still_from))
     }
 
     /// Sees what everybody sees.
@@ -309,6 +355,7 @@ impl Lives {
             // Refused while the history cannot be written, which is all right.
             Act::Unwatch(name) => drop(adsum.unwatch(&Target::new(name).unwrap()).await),
             Act::Watch(name) => drop(adsum.watch(Target::new(name).unwrap()).await),
+            Act::ReadAgain => adsum.set_alerting(self.alerting()),
             Act::Ask => self.ask(adsum).await,
         }
     }

@@ -25,6 +25,7 @@ mod memory;
 mod plan;
 mod record;
 mod request;
+mod rules;
 mod service;
 mod storage;
 mod story;

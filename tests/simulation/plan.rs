@@ -1,8 +1,12 @@
 //! What one simulation is made of: who is watched how, and everything that goes wrong and when.
 
+use std::sync::Arc;
+
+use adsum::domain::alert::Rule;
 use adsum::domain::gap::GapReason;
 
 use crate::dice::Dice;
+use crate::rules;
 
 pub(crate) const SECOND: i64 = 1_000_000;
 
@@ -134,6 +138,8 @@ pub(crate) enum Act {
     Unwatch(String),
     /// This is watched.
     Watch(String),
+    /// The configuration is read again, and says the same.
+    ReadAgain,
     /// A settled moment is asked about.
     Ask,
 }
@@ -168,6 +174,7 @@ pub(crate) struct Plan {
     /// How many moments each user of each channel is asked about, besides the middles of stays and absences.
     pub(crate) moments: Option<usize>,
     pub(crate) episodes: Vec<Episode>,
+    pub(crate) rules: Vec<Arc<Rule>>,
     pub(crate) acts: Vec<(i64, Act)>,
     pub(crate) still_from: i64,
     pub(crate) end: i64,
@@ -196,6 +203,7 @@ impl Plan {
             spans: &[8.0, 40.0, 200.0],
             moments: Some(4),
             episodes: Vec::new(),
+            rules: Vec::new(),
             acts: Vec::new(),
             still_from,
             end: still_from + CALM,
@@ -205,7 +213,18 @@ impl Plan {
             plan.episodes.push(episode);
         }
         plan.acts(dice);
+        plan.watched_by_rules();
         plan
+    }
+
+    fn watched_by_rules(&mut self) {
+        let mut dice = Dice::new(self.seed, 9);
+        let names: Vec<String> = self.channels.iter().map(|(name, _)| name.clone()).collect();
+        self.rules = rules::any(&mut dice, &names, self.users, self.interval);
+        for _ in 0..dice.below(3) {
+            self.acts.push((dice.int(0, self.still_from), Act::ReadAgain));
+        }
+        self.acts.sort_by_key(|(at, _)| *at);
     }
 
     /// The same where every list is cut, pages too: it takes several to read one.
@@ -249,6 +268,7 @@ impl Plan {
             spans: &[60.0, 600.0],
             moments: Some(4),
             episodes: Vec::new(),
+            rules: Vec::new(),
             acts: Vec::new(),
             still_from,
             end: still_from + CALM,
@@ -280,7 +300,9 @@ impl Plan {
     pub(crate) fn outage(seed: u64) -> Self {
         let (from, to) = (100 * SECOND, 160 * SECOND);
         let outage = Episode { from, to, fault: Fault::Dropped, probability: 1.0, channel: None };
-        Self { episodes: vec![outage], ..Self::calm(seed, 20, 300 * SECOND) }
+        let mut plan = Self { episodes: vec![outage], ..Self::calm(seed, 20, 300 * SECOND) };
+        plan.watched_by_rules();
+        plan
     }
 
     fn episode(&self, dice: &mut Dice) -> Episode {

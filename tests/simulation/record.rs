@@ -8,6 +8,9 @@ use adsum::domain::gap::Gap;
 use adsum::domain::names::ChannelName;
 use adsum::domain::occupancy::Bounds;
 use adsum::domain::time::Time;
+use adsum::history::alerts::{
+    AlertChange, AlertQuery, ChangeQuery, Delivery, DeliveryQuery, StandingAlert, Told,
+};
 use adsum::history::{EventQuery, History, VisitQuery};
 
 use crate::dice::Dice;
@@ -32,6 +35,12 @@ pub(crate) struct Record {
     pub(crate) here: Vec<(String, String, Option<serde_json::Value>)>,
     pub(crate) asked: Vec<Asked>,
     pub(crate) occupancies: Vec<(String, i64, Option<Bounds>)>,
+    /// What became of alerts.
+    pub(crate) changes: Vec<AlertChange>,
+    /// How they stand.
+    pub(crate) standing: Vec<StandingAlert>,
+    /// Who was to be told of which changes.
+    pub(crate) deliveries: Vec<(Delivery, Vec<AlertChange>)>,
     /// When all this was read.
     pub(crate) read_at: i64,
 }
@@ -55,6 +64,9 @@ impl Record {
         let plan = &world.plan;
         let read_at = world.timeline.now();
         Self {
+            changes: changes(&**history),
+            standing: standing(&**history),
+            deliveries: deliveries(&**history),
             events: events(&**history),
             visits: visits(adsum).await,
             gaps: gaps(adsum).await,
@@ -79,6 +91,48 @@ fn events(history: &dyn History) -> Vec<Recorded> {
             return events;
         }
         events.extend(page);
+    }
+}
+
+fn changes(history: &dyn History) -> Vec<AlertChange> {
+    let mut changes: Vec<AlertChange> = Vec::new();
+    loop {
+        let after = changes.last().map_or(0, |change| change.id);
+        let query = ChangeQuery { after, limit: PAGE, ..ChangeQuery::default() };
+        let page = history.alert_changes(&query).unwrap();
+        if page.is_empty() {
+            return changes;
+        }
+        changes.extend(page);
+    }
+}
+
+fn standing(history: &dyn History) -> Vec<StandingAlert> {
+    let mut alerts: Vec<StandingAlert> = Vec::new();
+    loop {
+        let after = alerts.last().map(|alert| (alert.standing.rule.clone(), alert.channel.clone()));
+        let page = history.alerts(&AlertQuery { after, limit: PAGE, ..AlertQuery::default() }).unwrap();
+        if page.is_empty() {
+            return alerts;
+        }
+        alerts.extend(page);
+    }
+}
+
+fn deliveries(history: &dyn History) -> Vec<(Delivery, Vec<AlertChange>)> {
+    let mut deliveries: Vec<(Delivery, Vec<AlertChange>)> = Vec::new();
+    loop {
+        let after = deliveries.last().map_or(0, |(delivery, _)| delivery.number);
+        let page =
+            history.deliveries(&DeliveryQuery { after, limit: PAGE, ..DeliveryQuery::default() }).unwrap();
+        if page.is_empty() {
+            return deliveries;
+        }
+        for delivery in page {
+            let (outgoing, _) = history.delivery(&delivery.id).unwrap().unwrap();
+            let Told::Alerts(changes) = outgoing.told else { panic!("nobody wants events") };
+            deliveries.push((delivery, changes));
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! What goes wrong with the history: it cannot be written, a commit panics, adsum is killed before or after one.
 
-use adsum::history::{HistoryError, Result};
+use adsum::domain::gap::Gap;
+use adsum::domain::names::ChannelName;
+use adsum::domain::time::Time;
+use adsum::history::{Entry, HistoryError, Result};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -14,6 +17,15 @@ pub(crate) struct Crash {
     pub(crate) after: bool,
     /// For how long adsum is away.
     pub(crate) away: i64,
+}
+
+/// Gaps of a channel that were committed at once.
+#[derive(Clone, Debug)]
+pub(crate) struct Noted {
+    /// By the record's clock.
+    pub(crate) at: Time,
+    pub(crate) channel: ChannelName,
+    pub(crate) gaps: Vec<Gap>,
 }
 
 pub(crate) struct Storage {
@@ -30,6 +42,9 @@ struct State {
     crash: Option<Crash>,
     /// Whoever writes now is dead already.
     dead: Option<Crash>,
+    noted: Vec<Noted>,
+    /// When commits panicked.
+    panics: Vec<i64>,
 }
 
 impl Storage {
@@ -49,6 +64,12 @@ impl Storage {
         self.state.lock().unavailable_until = at;
     }
 
+    /// Every gap as it was committed, and when commits panicked, in true time.
+    pub(crate) fn noted(&self) -> (Vec<Noted>, Vec<i64>) {
+        let state = self.state.lock();
+        (state.noted.clone(), state.panics.clone())
+    }
+
     /// Waits for the crash; for how long adsum is away then.
     pub(crate) async fn crashed(&self) -> i64 {
         self.crashed.notified().await;
@@ -59,6 +80,7 @@ impl Storage {
         let mut state = self.state.lock();
         if state.panic == Some(after) {
             state.panic = None;
+            state.panics.push(self.timeline.now());
             drop(state);
             panic!("a commit panics, as the plan has it");
         }
@@ -86,6 +108,16 @@ impl Trouble for Storage {
 
     fn before_commit(&self) -> Result<()> {
         self.at_commit(false)
+    }
+
+    fn committed(&self, entries: &[Entry]) {
+        let with_gaps = entries.iter().filter(|entry| !entry.changes.gaps.is_empty());
+        let noted = with_gaps.map(|Entry { at, channel, changes, .. }| Noted {
+            at: *at,
+            channel: channel.clone(),
+            gaps: changes.gaps.clone(),
+        });
+        self.state.lock().noted.extend(noted);
     }
 
     fn after_commit(&self) -> Result<()> {

@@ -32,6 +32,10 @@ pub(crate) fn tell(past: &Past) {
         let from = past.scale.truly(gap.from).unwrap_or(0);
         lines.push((from, format!("    {channel}: {gap:?}")));
     }
+    for change in &past.record.changes {
+        let at = past.scale.truly(change.transition.at).unwrap_or(0);
+        lines.push((at, format!("      {change:?}")));
+    }
     lines.sort_by_key(|(at, _)| *at);
     for (at, line) in lines {
         println!("{} {line}", seconds(at));

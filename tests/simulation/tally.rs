@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use adsum::domain::alert::Change;
+
 use crate::lives::Past;
 
 /// Counts of what happened, by name.
@@ -10,15 +12,26 @@ use crate::lives::Past;
 pub(crate) struct Tally(BTreeMap<String, usize>);
 
 /// Each of these must have happened.
-const EXPECTED: [&str; 32] = [
+const EXPECTED: [&str; 43] = [
     "act Crash",
     "act CrashAtCommit",
     "act HistoryFails",
+    "act ReadAgain",
     "act CommitPanics",
     "act SetClock",
     "act Sleep",
     "act Stop",
     "act Unwatch",
+    "alert firing",
+    "alert inactive cleared",
+    "alert inactive gap",
+    "alert inactive unproven",
+    "alert inactive unwatched",
+    "alert pending",
+    "alert repeated",
+    "alert resolved cleared",
+    "alert resolved gap",
+    "alert resolved unwatched",
     "answer no",
     "answer unknown Gap",
     "answer unknown NotWatched",
@@ -61,6 +74,14 @@ impl Tally {
             let answer = &asked.answer.answer;
             let code = answer.code.map_or(String::new(), |code| format!(" {code:?}"));
             self.count(format!("answer {}{code}", format!("{:?}", answer.present).to_lowercase()));
+        }
+        for change in &past.record.changes {
+            let change = change.transition.change;
+            let why = match change {
+                Change::Inactive(end) | Change::Resolved(end) => format!(" {}", end.why.as_str()),
+                Change::Pending | Change::Firing | Change::Repeated => String::new(),
+            };
+            self.count(format!("alert {}{why}", change.as_str()));
         }
         for exchange in &past.log {
             let outcome = exchange.result.as_ref().map_or_else(|reason| reason.as_str(), |_| "answered");

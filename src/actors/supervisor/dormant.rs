@@ -141,7 +141,11 @@ impl Supervisor {
             live.committed(proposal);
         }
         if self.stopping {
-            return self.stop_late(live, ctx);
+            return match result {
+                Ok(()) | Err(RecordError::Unavailable) => self.stop_late(live, ctx),
+                // Told as after a crash.
+                Err(RecordError::Conflict | RecordError::Lost) => self.give_up([name].into_iter()),
+            };
         }
         let Some(Place::Recording { since }) = self.channels.get(name) else { return };
         let place = Place::Dormant { since: *since };

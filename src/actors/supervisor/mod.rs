@@ -117,7 +117,7 @@ pub struct Supervisor {
     discovered: Option<Arc<Discovery>>,
     /// When the last one was true that the history has noted.
     noted: Option<Moment>,
-    /// Who waits for channels that were being loaded when adsum was to stop.
+    /// Who waits for channels that were being loaded or recorded when adsum was to stop.
     stopping_loads: RefCell<HashMap<ChannelName, oneshot::Sender<()>>>,
 }
 

@@ -177,8 +177,8 @@ impl Supervisor {
         }));
     }
 
-    /// Whoever waits for these to be stopped waits in vain: they could not be loaded.
-    fn give_up<'a>(&self, names: impl Iterator<Item = &'a ChannelName>) {
+    /// Whoever waits for these to be stopped waits in vain: it is not known how they stand.
+    pub(super) fn give_up<'a>(&self, names: impl Iterator<Item = &'a ChannelName>) {
         for name in names {
             self.stopping_loads.borrow_mut().remove(name);
         }

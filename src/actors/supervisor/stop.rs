@@ -54,7 +54,7 @@ impl Supervisor {
                 let stop = self.record_stop(&live);
                 Some(stop.boxed_local())
             }
-            // What the history has of it by now is not known yet: it is stopped when that is.
+            // The history may have begun it, or recorded what became of its alerts: it is stopped when that is known.
             Place::ToLoad | Place::Loading | Place::Recording { .. } => {
                 let (done, stopped) = oneshot::channel();
                 self.stopping_loads.borrow_mut().insert(name.clone(), done);

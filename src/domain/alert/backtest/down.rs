@@ -29,6 +29,9 @@ impl Downtime {
 
     /// Takes what one more channel's record proves: adsum ran whenever the channel was observed. `unobserved` are the spans
     /// in which it was not, in order of time.
+    ///
+    /// # Errors
+    /// The first of the spans.
     pub fn narrow<E>(
         &mut self,
         unobserved: impl IntoIterator<Item = Result<(Time, Time), E>>,

@@ -31,6 +31,7 @@ struct Open {
     why: Vec<Why>,
     edge: Option<Edge>,
     doubts: Vec<Doubt>,
+    /// The pauses in which it was not told again, and how long each was.
     down: Vec<Duration>,
 }
 
@@ -66,12 +67,13 @@ impl<'a> Ledger<'a> {
                 let (from, to) = clip((since, earliest), self.span);
                 open.sure += to.since(from);
                 (open.all_since, open.all_until) = (None, Some(earliest));
+                // It may have ended and begun anew: what is told again is counted anew.
+                open.down.push(Duration::ZERO);
             }
             _ => {}
         }
-        if !any {
-            let spell = self.open.take();
-            spell.into_iter().for_each(|spell| self.close(spell, Some(latest), latest));
+        if !any && let Some(open) = self.open.take() {
+            self.close(open, Some(latest), latest);
         }
     }
 

@@ -128,6 +128,8 @@ struct Replay<'a> {
     /// Full gaps that are not gone through yet.
     waiting: VecDeque<Gap>,
     began: Time,
+    /// When the gap at hand was noticed at the latest.
+    noticed_by: Option<Time>,
     last: Option<Run>,
     last_gap: Option<Gap>,
     seen: Seen,
@@ -155,6 +157,7 @@ impl<'a> Replay<'a> {
             users: Users::default(),
             waiting: VecDeque::new(),
             began: observed.began,
+            noticed_by: None,
             last: None,
             last_gap: None,
             seen: Seen::begin(question, observed, kept_since),
@@ -177,6 +180,7 @@ impl<'a> Replay<'a> {
     fn gaps_until(&mut self, time: Time) {
         while let Some(gap) = self.waiting.pop_front_if(|gap| gap.to.unwrap_or(END) <= time) {
             self.gap(gap);
+            self.noticed_by = None;
             self.last_gap = Some(gap);
         }
     }
@@ -196,7 +200,8 @@ impl<'a> Replay<'a> {
     fn advance(&mut self, until: Time, then: Then) {
         let mut after = None;
         while let Some(due) = self.worlds.next_clock(after).filter(|due| *due <= until) {
-            let looked = due.plus(PROMPT);
+            // What a gap makes pending is looked at once that is noticed.
+            let looked = due.plus(PROMPT).max(self.noticed_by.unwrap_or(due));
             let (by, sure) = match then {
                 Then::GoesOn if looked > until => break,
                 Then::GoesOn => (looked, true),
@@ -258,9 +263,11 @@ impl Replay<'_> {
 
     /// The gap was noticed at some time from the one to the other.
     fn opened(&mut self, gap: &Gap, (from, by): (Time, Time)) {
-        self.advance(from, Then::MayEnd);
-        let open = |at| Input::Gap { gap: Gap { to: None, ..*gap }, at };
-        self.take(&[vec![open(from)], vec![Input::Time(by), open(by)]], by, Doubt::Order);
+        // What a gap that goes before made pending goes on in it, but for the end of the watch.
+        self.advance(if gap.reason == GapReason::Unwatched { by } else { from }, Then::MayEnd);
+        self.noticed_by = Some(by);
+        let open = Input::Gap { gap: Gap { to: None, ..*gap }, at: from };
+        self.take(&[vec![open]], by, Doubt::Order);
     }
 
     /// Adsum was down, or may have been, at some time within the span.
@@ -409,9 +416,10 @@ fn course(stretch: &Stretch, moment: Moment, user: Listing, partial: Option<Gap>
 impl Seen {
     fn begin(question: &Question<'_>, observed: &Observed, kept_since: Option<Time>) -> Self {
         let about_users = question.rule.condition.user().is_some();
-        let (since, last) = match about_users {
-            true => (observed.complete_since, observed.last_complete),
-            false => (observed.since, observed.last),
+        let (since, last) = if about_users {
+            (observed.complete_since, observed.last_complete)
+        } else {
+            (observed.since, observed.last)
         };
         let since = since.map_or(question.to, |since| kept_since.map_or(since, |kept| since.max(kept)));
         let start = since.max(question.from);

@@ -134,7 +134,8 @@ impl Users {
             (None, None) => None,
         };
         let instant = Moment { earliest: start, latest: start };
-        let first = if start == run.first.latest { run.first } else { instant };
+        let within = Moment { earliest: start.minus(run.widest), latest: start };
+        let first = if start == run.first.latest { run.first } else { within };
         let last = end.map_or(run.last, |end| Moment {
             earliest: self.proven(end).unwrap_or(first.earliest).max(first.earliest),
             latest: end,

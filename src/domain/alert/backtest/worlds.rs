@@ -89,7 +89,9 @@ impl<'a> Worlds<'a> {
     pub(super) fn lose_count(&mut self) {
         for world in &mut self.all {
             let Tally { pending, fired, resolved } = &mut world.tally;
-            [pending, fired, resolved].into_iter().for_each(|count| count.max = None);
+            for count in [pending, fired, resolved] {
+                count.max = None;
+            }
         }
     }
 
@@ -135,7 +137,9 @@ impl<'a> Worlds<'a> {
             self.doubts.push(doubt);
         }
         let heard = agree(told, by);
-        heard.iter().for_each(|heard| (self.hear)(heard));
+        for heard in &heard {
+            (self.hear)(heard);
+        }
         heard
     }
 
