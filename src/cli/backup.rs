@@ -28,7 +28,8 @@ use crate::history::sqlite::{self, BackupError, Copied, Done};
   adsum verify /backups/history-2026-11-24.db")]
 pub(super) struct Backup {
     /// The file to make
-    file: PathBuf,
+    #[arg(value_name = "FILE")]
+    target: PathBuf,
     #[command(flatten)]
     config: ConfigFile,
     #[command(flatten)]
@@ -40,10 +41,10 @@ impl Backup {
         let history = self.config.load(Vec::new())?.history.path;
         let mut signals = Signals::listen()?;
         let stop = Arc::new(AtomicBool::new(false));
-        let (file, stopped) = (self.file.clone(), Arc::clone(&stop));
+        let (target, stopped) = (self.target.clone(), Arc::clone(&stop));
         let mut copying = tokio::task::spawn_blocking(move || {
             let mut progress = Progress::new();
-            sqlite::backup(&history, &file, &mut |done| {
+            sqlite::backup(&history, &target, &mut |done| {
                 progress.show(|| share(done));
                 !stopped.load(Ordering::Relaxed)
             })
@@ -63,7 +64,7 @@ impl Backup {
     }
 
     fn write(&self, copied: &Copied, page: &mut Page) {
-        page.line(&format!("{}: {} bytes", self.file.display(), copied.bytes));
+        page.line(&format!("{}: {} bytes", self.target.display(), copied.bytes));
         page.line(&format!("history {}, schema {}", copied.history, copied.schema));
         page.line(&format!("events: {}; channels: {}", copied.events, copied.channels));
         if let (Some(from), Some(to)) = (copied.from, copied.to) {

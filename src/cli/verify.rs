@@ -25,7 +25,8 @@ Examples:
   adsum verify /backups/history-2026-11-24.db --json")]
 pub(super) struct Verify {
     /// The history [default: history.url of the configuration]
-    file: Option<PathBuf>,
+    #[arg(value_name = "FILE")]
+    history: Option<PathBuf>,
     #[command(flatten)]
     config: ConfigFile,
     #[command(flatten)]
@@ -34,8 +35,8 @@ pub(super) struct Verify {
 
 impl Verify {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let path = match &self.file {
-            Some(file) => file.clone(),
+        let path = match &self.history {
+            Some(history) => history.clone(),
             None => self.config.load(Vec::new())?.history.path,
         };
         let mut progress = Progress::new();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use adsum::history::sqlite::verify;
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
@@ -108,9 +109,18 @@ impl Told {
         self.lives.ends.push(End { span, death: Death::Anytime, killed: true, served: true });
         for death in Death::many(DEATHS, &mut self.lives.rng.fork()) {
             self.lives.live(death).await;
+            self.keeps_the_laws().await;
         }
         self.daemon = self.lives.start();
         self
+    }
+
+    /// What a kill left is a history that keeps the laws.
+    async fn keeps_the_laws(&self) {
+        let history = self.lives.folder.join("data/history.db");
+        let verified = tokio::task::spawn_blocking(move || verify(&history, &mut |_| ()).unwrap());
+        let verified = verified.await.unwrap();
+        assert!(verified.is_sound(), "{:#?}", verified.broken);
     }
 
     /// Everything that must hold in the end. Gives how many events were committed before a kill and told after it.
@@ -118,6 +128,7 @@ impl Told {
         let api = self.lives.serves().await;
         api.ready().await;
         api.settled(SignedDuration::ZERO).await;
+        self.keeps_the_laws().await;
         until("occupants are those of the origin", async || occupants(&api).await == *here).await;
         let events: Vec<Box<RawValue>> = api.all("/v1/events").await;
         let parsed: Vec<Event> =
