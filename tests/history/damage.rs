@@ -77,7 +77,7 @@ fn damage(path: &Path, sql: &str) {
     let connection = Connection::open(path).unwrap();
     connection.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON").unwrap();
     let before = connection.total_changes();
-    connection.execute_batch(sql).unwrap();
+    connection.execute_batch(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
     assert!(connection.total_changes() > before, "nothing was done: {sql}");
 }
 
@@ -216,7 +216,7 @@ const ELSEWHERE: &[(Law, &str)] = &[
     (Law::Deliveries, "UPDATE deliveries SET attempts_before = attempts + 1"),
     (Law::Deliveries, "UPDATE deliveries SET event_id = 9999 WHERE event_id IS NOT NULL"),
     (Law::Deliveries, "UPDATE deliveries SET event_id = 1 WHERE event_id IS NOT NULL"),
-    (Law::Deliveries, "UPDATE deliveries SET rule = 'other' WHERE rule <> ''"),
+    (Law::Deliveries, "UPDATE deliveries SET rule = rule || number WHERE rule <> ''"),
     (Law::Deliveries, "DELETE FROM attempts"),
     (Law::Deliveries, "DELETE FROM notifications"),
     (Law::Deliveries, "UPDATE notifications SET change_id = 9999 + change_id"),
