@@ -68,7 +68,8 @@ CREATE TABLE deliveries (
     channel_id      INTEGER REFERENCES channels (id),  -- of the event
     count           INTEGER NOT NULL,
     created         INTEGER NOT NULL,
-    joinable        INTEGER NOT NULL,     -- the newest of its notifier and rule, as long as others may join it
+    joinable        INTEGER NOT NULL,     -- whether others may join it
+    behind          INTEGER,              -- the pending delivery that goes first in each of its channels
     status          INTEGER NOT NULL,
     blocked         INTEGER NOT NULL DEFAULT 0,  -- in how many of its channels another one goes first (see turns)
     due             INTEGER,              -- while it is pending
@@ -78,7 +79,8 @@ CREATE TABLE deliveries (
     tried           INTEGER,
     answer          TEXT
 ) STRICT;
-CREATE UNIQUE INDEX deliveries_joinable ON deliveries (notifier_id, rule) WHERE joinable;
+CREATE INDEX deliveries_joinable ON deliveries (notifier_id, rule, kind, behind) WHERE joinable;
+CREATE INDEX deliveries_behind ON deliveries (behind) WHERE behind IS NOT NULL;
 CREATE INDEX deliveries_free ON deliveries (notifier_id, number, due) WHERE status = 0 AND blocked = 0;
 CREATE INDEX deliveries_next ON deliveries (notifier_id, due) WHERE status = 0 AND blocked = 0;
 CREATE INDEX deliveries_by_notifier ON deliveries (notifier_id);

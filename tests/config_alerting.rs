@@ -170,7 +170,7 @@ fn every_condition_is_read() {
 #[case("unobserved = true\nseverity = 'page'", "severity", "\"info\", \"warning\", \"critical\"")]
 #[case("unobserved = true\nsend_resolved = 'maybe'", "send_resolved", "true or false")]
 #[case("unobserved = true\nnotify = ['ops']", "notify[0]", "there is no [[notifier]]")]
-#[case("unobserved = true\nnotfy = ['ops']", "notfy", "unknown key")]
+#[case("unobserved = true\nnotfy = ['ops']", "notfy", "unknown key; known here are name, channels, occupancy_above, occupancy_below, user_present, user_absent, unobserved, clear_below, clear_above, for, keep_firing_for, on_gap, severity, notify, repeat_every, send_resolved")]
 fn a_rule_that_is_wrong_is_refused(#[case] keys: &str, #[case] key: &str, #[case] word: &str) {
     let finding = Given::rule(keys).finding();
     assert_eq!(finding.key, format!("alert[0:crowded].{key}"));

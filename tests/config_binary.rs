@@ -168,7 +168,7 @@ fn bad_input_is_refused_by_check_and_by_run(#[case] text: &str, #[case] key: &st
 #[test]
 fn everything_that_is_wrong_is_told_at_once_every_template_too() {
     let given = Given::new(&format!(
-        "public_url = 'x'\n{}[[notifier]]\nname = 'team'\nkind = 'slack'\nurl = 'http://127.0.0.1/x'\n{}\
+        "public_url = 'x'\n{}[[notifier]]\nname = 'team'\nkind = 'slack'\nurl = 'http://127.0.0.1/x'\ntext = '{{{{ rulle }}}}'\n{}\
          [[alert]]\nname = 'blind'\nchannels = ['lobby']\nunobserved = true\non_gap = 'keep'\n",
         webhook("title = '{{ rule'\nevent_title = '{{ rule }}'"),
         rule("clear_below = 300\nnotify = ['ops', 'nobody']"),
@@ -177,12 +177,13 @@ fn everything_that_is_wrong_is_told_at_once_every_template_too() {
     let keys: Vec<&str> =
         message.lines().filter_map(|line| line.strip_prefix("error: ")?.split([' ', ':']).next()).collect();
     assert_eq!(status, Some(2), "{message}");
-    assert_eq!(keys.len(), 7, "{message}");
+    assert_eq!(keys.len(), 8, "{message}");
     for key in [
         "server.public_url",
         "notifier[0:ops].title",
         "notifier[0:ops].event_title",
         "notifier[1:team].url",
+        "notifier[1:team].text",
         "alert[0:crowded].clear_below",
         "alert[0:crowded].notify[1]",
         "alert[1:blind].on_gap",

@@ -16,7 +16,7 @@ pub struct Alarms {
     pub(super) edition: u64,
     /// The rules that name the channel.
     pub(super) rules: Vec<Arc<Rule>>,
-    /// The alerts that are not inactive.
+    /// The alerts that are not inactive; once the rules are known, in their order.
     pub(super) standings: Vec<Standing>,
     /// When adsum was down before, until that is judged.
     pub(super) downtime: Option<Downtime>,
@@ -42,13 +42,18 @@ impl Alarms {
         self.standings.iter().find(|standing| standing.rule == *rule)
     }
 
-    fn state(&self, rule: &Rule) -> AlertState {
-        self.standing(&rule.name).map_or_else(AlertState::default, |standing| standing.state)
+    /// The rules, each with how its alert stands. Both are in one order, so that this is cheap with many of them.
+    fn pairs(&self) -> impl Iterator<Item = (&Arc<Rule>, Option<&Standing>)> {
+        let mut standings = self.standings.iter().peekable();
+        self.rules.iter().map(move |rule| (rule, standings.next_if(|standing| standing.rule == rule.name)))
     }
 
     /// Whether nothing would come of an observation that repeats the last one.
     pub fn may_skip(&self, repeated: &Observation) -> bool {
-        self.rules.iter().all(|rule| self.state(rule).may_skip(rule, repeated))
+        self.pairs().all(|(rule, standing)| {
+            let state = standing.map_or_else(AlertState::default, |standing| standing.state);
+            state.may_skip(rule, repeated)
+        })
     }
 
     /// Whether something may come of it being `now`: another edition of the rules, a time that a rule waits for, the end of
@@ -60,12 +65,12 @@ impl Alarms {
         channel: &ChannelName,
         now: Time,
     ) -> bool {
-        let due = |rule: &Arc<Rule>| {
-            self.standing(&rule.name).is_some_and(|standing| {
+        let due = |(rule, standing): (&Arc<Rule>, Option<&Standing>)| {
+            standing.is_some_and(|standing| {
                 let clock = standing.state.due(rule).clock.is_some_and(|due| now >= due);
                 clock || (standing.muted.is_some() && silences.mute(rule, channel, now).is_none())
             })
         };
-        self.edition != edition || self.downtime.is_some() || self.rules.iter().any(due)
+        self.edition != edition || self.downtime.is_some() || self.pairs().any(due)
     }
 }

@@ -182,13 +182,8 @@ impl ChannelActor {
     /// Judges the alerts though nothing was seen.
     fn ring(&mut self, ctx: &mut Context<Self>) {
         if !self.committing && self.ending.is_none() {
-            let now = self.clock.now();
-            let changes = {
-                let channel = self.live.channel.read();
-                // A gap that has opened is judged and recorded at once.
-                channel.overdue(now).unwrap_or_else(|| channel.unchanged())
-            };
-            self.commit(None, changes, ctx);
+            let unchanged = self.live.channel.read().unchanged();
+            self.commit(None, unchanged, ctx);
         }
     }
 

@@ -106,11 +106,13 @@ impl Case<'_> {
             let ended = edited.map(|old| self.over(old, Why::RuleChanged));
             let is_new = before.edition != edition && alert.state == AlertState::Inactive;
             self.hear(&mut alert, before.downtime, is_new);
+            // So it is with most rules of most channels, and each costs.
+            if old.is_none() && alert.state == AlertState::Inactive && alert.notices.is_empty() {
+                continue;
+            }
             let mut entry = alert.entry(rule.terms());
             entry.notices.splice(0..0, ended.into_iter().flat_map(|ended| ended.notices));
-            if entry.standing.state != AlertState::Inactive || old.is_some() || !entry.notices.is_empty() {
-                take(entry);
-            }
+            take(entry);
         }
         (entries, standings)
     }
@@ -169,6 +171,10 @@ impl<'a> Alert<'a> {
     }
 
     fn hear(&mut self, silences: &Silences, input: &Input, now: Time) {
+        let begins = matches!(input, Input::Observed { .. } | Input::New { .. } | Input::Gap { .. });
+        if self.state == AlertState::Inactive && !begins {
+            return;
+        }
         let fresh = AlertId::new(Uuid::new_v4());
         let (state, transitions) = step(self.rule, self.state, input, fresh);
         self.state = state;
@@ -178,14 +184,15 @@ impl<'a> Alert<'a> {
         }
     }
 
-    /// Who is told of a transition. Of the end whoever was told before, and of the end of what nobody was told of nobody.
+    /// Who is told of a transition. Of the end whoever was told before, also in a silence: otherwise it would seem to go on
+    /// for them. Of the end of what nobody was told of nobody is told.
     fn notice(&mut self, silences: &Silences, transition: Transition, now: Time) -> Notice {
         let silence = silences.mute(self.rule, self.channel, now);
         let (notify, silence) = match transition.change {
             Change::Pending | Change::Inactive(_) => (Vec::new(), None),
             Change::Firing | Change::Repeated => (self.rule.notify.clone(), silence),
             Change::Resolved(_) if !self.rule.send_resolved => (Vec::new(), None),
-            Change::Resolved(_) => (std::mem::take(&mut self.told), silence),
+            Change::Resolved(_) => (std::mem::take(&mut self.told), None),
         };
         let silence = silence.filter(|_| !notify.is_empty());
         let untold = self.muted.filter(|_| matches!(transition.change, Change::Resolved(_)));

@@ -26,7 +26,8 @@ const SPAN: Duration = Duration::from_hours(24);
 ///
 /// The rule is the one of that name in the configuration file, whether a daemon has it yet or not; the history is the one the
 /// file names, and is only read. The record keeps less than was seen, so times are windows, and a firing that the record
-/// leaves open is marked. It is taken that gaps were noticed when watch.gap_after says, and that nothing was muted.
+/// leaves open is marked. It is taken that gaps were noticed when watch.gap_after says, and that nothing was muted. Without
+/// --from and --to it is about the last day.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   adsum alerts backtest crowded --config adsum.toml --from -7d

@@ -232,9 +232,8 @@ fn is_blind(target: &Target, policies: &Policies) -> bool {
 }
 
 fn read_notify(section: &mut Section<'_>, known: &HashSet<NotifierName>) -> Option<Vec<NotifierName>> {
-    if !section.has("notify") {
-        return Some(Vec::new());
-    }
+    let given = section.has("notify");
+    // Asked for even where it is not given: a key that is misspelt is told which there are.
     let notify = section.list("notify", "the name of a notifier", |text| {
         let name = NotifierName::new(text).ok().filter(|name| known.contains(name));
         name.ok_or_else(|| match names(known) {
@@ -242,7 +241,7 @@ fn read_notify(section: &mut Section<'_>, known: &HashSet<NotifierName>) -> Opti
             names => format!("must be the name of a [[notifier]]: {names}"),
         })
     });
-    let notify = once_each(notify?);
+    let notify = once_each(if given { notify? } else { Vec::new() });
     if notify.len() > MAX_NOTIFY {
         section.refuse("notify", format!("must not name more than {MAX_NOTIFY}"));
     }

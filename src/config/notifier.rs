@@ -108,6 +108,23 @@ impl Notifier {
         };
         Ok(Self { kind, ..self.clone() })
     }
+
+    /// Takes away what is wrong, so that what else is wrong can be seen. Whether there was anything to take away.
+    fn without(&mut self, error: &SettingsError) -> bool {
+        match (error, &mut self.kind) {
+            (SettingsError::Template(TemplateError { name, .. }), _) => {
+                self.texts.of(name).and_then(Option::take).is_some()
+            }
+            (SettingsError::Tls { .. }, _) => self.ca.take().is_some(),
+            (
+                SettingsError::PrivateAddress { .. },
+                NotifierKind::Webhook(Webhook { http, .. })
+                | NotifierKind::Slack(http)
+                | NotifierKind::Discord(http),
+            ) => !std::mem::replace(&mut http.allow_private, true),
+            _ => false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -169,14 +186,12 @@ pub(super) fn read(
     notifier
 }
 
-/// Refuses what the notifier itself finds wrong when it is made: every template that is, one after the other.
+/// Refuses what the notifier itself finds wrong when it is made: one thing after the other, as if those before were right.
 fn make(section: &Section<'_>, mut notifier: Notifier, trial: Trial<'_>) {
     while let Err(error) = trial(&notifier) {
         let key = key_of(section, &notifier, &error);
         section.refuse(key, error.to_string());
-        let SettingsError::Template(TemplateError { name, .. }) = error else { return };
-        let replaced = notifier.texts.of(name).and_then(Option::take);
-        if replaced.is_none() {
+        if !notifier.without(&error) {
             return;
         }
     }

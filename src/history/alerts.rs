@@ -2,8 +2,8 @@
 //!
 //! All of an alert's change is in the commit of what changed it: its new state, its transitions, and a notification for
 //! everybody who is to be told. Notifications of one rule to one notifier that follow each other closely are one delivery:
-//! as long as the newest delivery of the rule to the notifier is of the same kind and was not tried yet, a notification joins
-//! it; otherwise it begins another. Presence events make a delivery each.
+//! a notification joins one of the same kind that was not tried yet and that waits for the same earlier delivery as it must
+//! itself, or for none; otherwise it begins another. Presence events make a delivery each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -237,7 +237,8 @@ pub struct Delivery {
     pub due: Option<Time>,
     /// What came of the last try, or why it was given up without one, in one bounded sentence.
     pub answer: Option<String>,
-    /// How often it was tried before it was sent again on request: its back-off begins anew there.
+    /// How many of its tries count for no back-off: those before it was sent again on request, and those that came sooner
+    /// because the receiver took something again.
     pub attempts_before: u32,
 }
 
@@ -363,6 +364,13 @@ pub trait AlertHistory: Send + Sync + 'static {
     /// # Errors
     /// See [`super::HistoryError`].
     fn attempted(&self, number: i64, attempt: &DeliveryAttempt, outcome: Outcome) -> Result<()>;
+
+    /// Makes everything due at `now` that was tried in vain and waits for a later try: the receiver takes what it is sent
+    /// again. That try counts for no back-off ([`Delivery::attempts_before`]). Gives how many.
+    ///
+    /// # Errors
+    /// See [`super::HistoryError`].
+    fn hasten(&self, notifier: &NotifierName, now: Time) -> Result<usize>;
 
     /// Gives up all pending deliveries to a notifier, which nothing can be sent to; `answer` says why. Gives how many.
     ///

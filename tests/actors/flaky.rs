@@ -213,6 +213,10 @@ impl<F: Trouble> AlertHistory for Flaky<F> {
         self.write(|history| history.attempted(number, attempt, outcome))
     }
 
+    fn hasten(&self, notifier: &NotifierName, now: Time) -> Result<usize> {
+        self.write(|history| history.hasten(notifier, now))
+    }
+
     fn give_up(&self, notifier: &NotifierName, at: Time, answer: &str) -> Result<usize> {
         self.write(|history| history.give_up(notifier, at, answer))
     }

@@ -1,5 +1,6 @@
 //! Alerts, as an adversary looks at them: each test is a case in which one was due and not told, or told and not due.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -19,7 +20,8 @@ use adsum::domain::plan::Failure;
 use adsum::domain::state::Shown;
 use adsum::domain::time::{Moment, Time};
 use adsum::domain::watch::{Policy, Target};
-use adsum::history::alerts::{AlertChange, ChangeQuery, KeptSilence, Notice};
+use adsum::history::alerts::{AlertChange, ChangeQuery, KeptSilence, Notice, Standing};
+use parking_lot::Mutex;
 
 use crate::world::{FakeSource, INTERVAL, World, channel, settings, trouble, user};
 
@@ -78,9 +80,8 @@ async fn what_adsum_was_up_in_an_outage_counts_for_unobserved_also_after_a_resta
     assert!(late < Duration::from_secs(20), "{late:?}");
 }
 
-/// Finding 2: what was being recorded was judged again, as if it were not.
-#[actix::test]
-async fn a_stop_while_a_dormant_channels_alert_is_recorded_ends_nothing_that_was_told() {
+/// A world in which room.1 is dormant, and the commit in which its alert fires is under way.
+async fn with_an_alert_that_is_being_recorded() -> World {
     let source = FakeSource::default();
     source.join("room.1", "ada");
     let nobody = Rule { hold_for: MINUTE, ..rule(Condition::OccupancyBelow { bound: 1, clear_above: 0 }) };
@@ -100,6 +101,13 @@ async fn a_stop_while_a_dormant_channels_alert_is_recorded_ends_nothing_that_was
         std::thread::sleep(Duration::from_millis(2));
         tokio::task::yield_now().await;
     }
+    world
+}
+
+/// Finding 2: what was being recorded was judged again, as if it were not.
+#[actix::test]
+async fn a_stop_while_a_dormant_channels_alert_is_recorded_ends_nothing_that_was_told() {
+    let world = with_an_alert_that_is_being_recorded().await;
     let stop = world.adsum.stop();
     tokio::pin!(stop);
     tokio::select! {
@@ -115,6 +123,27 @@ async fn a_stop_while_a_dormant_channels_alert_is_recorded_ends_nothing_that_was
     assert_eq!(kinds(&changes(&world)), ["pending", "firing"]);
     let standings = world.history.standings(&channel("room.1")).unwrap();
     assert!(matches!(standings[0].state, AlertState::Firing(_)), "{standings:?}");
+}
+
+/// Finding 10: a commit that was lost may be done all the same, and then its alerts were judged twice.
+#[actix::test]
+async fn a_stop_while_the_record_of_a_dormant_channels_alert_is_lost_ends_nothing_that_was_told() {
+    let world = with_an_alert_that_is_being_recorded().await;
+    let stop = world.adsum.stop();
+    tokio::pin!(stop);
+    tokio::select! {
+        biased;
+        () = &mut stop => panic!("it waits for the commit"),
+        () = std::future::ready(()) => {}
+    }
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+    world.faults.panic_after.store(true, Ordering::SeqCst);
+    world.faults.slow.store(false, Ordering::SeqCst);
+    stop.await;
+    assert!(!world.faults.panic_after.load(Ordering::SeqCst), "the commit did panic");
+    assert_eq!(kinds(&changes(&world)), ["pending", "firing"]);
 }
 
 /// Finding 3: the channel is loaded again and nobody knows any more that adsum was down.
@@ -142,6 +171,8 @@ async fn time_down_is_excluded_also_if_the_first_commit_after_the_start_is_lost(
 struct Bench {
     judge: Judge,
     live: Live,
+    /// How the alerts stand, as the history would have them.
+    kept: Mutex<BTreeMap<RuleName, Standing>>,
 }
 
 const START: Time = Time::from_micros(1_800_000_000_000_000);
@@ -167,7 +198,7 @@ impl Bench {
         let policy =
             Policy { interval: INTERVAL, gap_after: 3 * INTERVAL, include_state: false, include_uuids: true };
         let live = Live::new(Channel::begin(channel("lobby"), policy.gap_after, START), policy);
-        Self { judge, live }
+        Self { judge, live, kept: Mutex::default() }
     }
 
     async fn until(&self, seconds: f64) {
@@ -188,6 +219,8 @@ impl Bench {
 
     fn take(&self, proposal: &Proposal) -> Vec<Notice> {
         self.live.committed(proposal);
+        let standings = proposal.entry.alerts.iter().map(|entry| entry.standing.clone());
+        self.kept.lock().extend(standings.map(|standing| (standing.rule.clone(), standing)));
         proposal.entry.alerts.iter().flat_map(|entry| entry.notices.clone()).collect()
     }
 
@@ -295,4 +328,30 @@ async fn a_notifier_that_its_rule_does_not_name_any_more_hears_of_the_end_of_wha
     bench.rings();
     bench.until(5.0).await;
     assert_eq!(said(&bench.sees(seen(5.0, &[]))), [("resolved", 1)]);
+}
+
+/// The history has alerts by name, the configuration in an order of its own.
+#[actix::test]
+async fn of_many_rules_each_alert_is_told_again_in_its_time_whatever_their_order() {
+    let named = |name: &str, minutes: u32| Rule {
+        name: RuleName::new(name).unwrap(),
+        repeat_every: Some(minutes * MINUTE),
+        ..rule(somebody())
+    };
+    let bench = Bench::new([named("z", 1), rule(Condition::Unobserved), named("a", 2), named("m", 3)]);
+    assert_eq!(said(&bench.sees(seen(1.0, &["ada"]))).len(), 3);
+    for (seconds, due) in [(62.0, 1), (122.0, 2), (182.0, 2)] {
+        bench.until(seconds).await;
+        assert!(bench.judge.is_due(&bench.live, 1, bench.judge.clock.now()));
+        assert!(!bench.live.alarms.read().may_skip(&seen(seconds, &["ada"])));
+        assert_eq!(said(&bench.rings()), vec![("repeated", 1); due], "at {seconds}");
+        assert!(bench.live.alarms.read().may_skip(&seen(seconds, &["ada"])));
+    }
+    // As after a restart: in the order of the history.
+    let kept = bench.kept.lock().values().cloned().collect();
+    *bench.live.alarms.write() = Alarms::loaded(kept, None);
+    assert_eq!(said(&bench.rings()), []);
+    bench.until(243.0).await;
+    assert!(bench.judge.is_due(&bench.live, 1, bench.judge.clock.now()));
+    assert_eq!(said(&bench.rings()), vec![("repeated", 1); 2]);
 }

@@ -51,7 +51,7 @@ fn is_told_for_certain(rule: &Rule) -> bool {
 }
 
 proptest! {
-    #![proptest_config(tries(400))]
+    #![proptest_config(tries(200))]
 
     #[test]
     fn a_backtest_agrees_with_what_live_evaluation_did_on_the_same_observations(

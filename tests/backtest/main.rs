@@ -17,3 +17,4 @@ mod judge;
 mod laws;
 mod live;
 mod rules;
+mod spans;

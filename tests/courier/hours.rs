@@ -44,6 +44,25 @@ async fn what_is_refused_for_hours_fails_with_every_answer_and_is_delivered_on_r
 }
 
 #[actix::test]
+async fn what_waits_is_tried_at_once_when_the_receiver_takes_something_again_after_an_outage() {
+    const IN_VAIN: usize = 10;
+    let answers = std::iter::repeat_n(RETRY, IN_VAIN).chain([Answer::Takes, RETRY, Answer::Takes]);
+    let world = World::paused(vec![receiver("ops", 4, Scripted::new(answers))]);
+    world.fires("crowded", &["lobby"], "ops");
+    // The next try would be in half an hour or so.
+    tokio::time::sleep(Duration::from_secs(1500)).await;
+    assert_eq!(world.deliveries()[0].attempts as usize, IN_VAIN);
+    world.fires("crowded", &["hall"], "ops");
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let waited = world.deliveries().remove(0);
+    assert_eq!((waited.attempts as usize, waited.attempts_before), (IN_VAIN + 1, 1));
+    let due = waited.due.unwrap().since(world.clock.now());
+    assert!(due > PAUSES[IN_VAIN - 1] / 2, "that try did not make its pauses longer, nor shorter: {due:?}");
+    tokio::time::sleep(PAUSES[IN_VAIN - 1].mul_f64(1.0 + SPREAD)).await;
+    assert_eq!(world.statuses(), [DeliveryStatus::Delivered; 2]);
+}
+
+#[actix::test]
 async fn a_notifier_that_panics_did_not_deliver_and_harms_no_other() {
     let ops = Scripted::new([Answer::Panics, Answer::Takes]);
     let other = Scripted::new([Answer::TakesIn(Duration::from_secs(1))]);

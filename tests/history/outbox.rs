@@ -11,9 +11,7 @@ use adsum::history::alerts::{
 };
 use rusqlite::Connection;
 
-use crate::alerting::{
-    attempt, channel, deliveries, due, hook, notifier, resolved, rooms, told, transition, watched,
-};
+use crate::alerting::{attempt, channel, deliveries, due, hook, notifier, resolved, rooms, told, watched};
 use crate::given::{arrival, departure, open, settled, time};
 
 #[test]
@@ -38,12 +36,12 @@ fn many_channels_that_cross_one_rule_at_once_are_one_delivery_to_each_notifier()
 }
 
 #[test]
-fn only_the_newest_of_the_same_kind_is_joined() {
+fn what_is_of_the_same_kind_and_waits_for_the_same_is_joined() {
     let (_folder, history) = watched(3);
     let changes = [
         (0, "crowded", Change::Firing, 1),
         (1, "crowded", resolved(), 2),
-        (2, "crowded", Change::Firing, 3),
+        (2, "crowded", Change::Firing, 1),
         (1, "crowded", Change::Firing, 3),
         (1, "quiet", Change::Firing, 4),
         (0, "crowded", Change::Repeated, 5),
@@ -59,13 +57,31 @@ fn only_the_newest_of_the_same_kind_is_joined() {
     let kept = deliveries(history.as_ref());
     let told: Vec<_> = kept.iter().map(|delivery| (delivery.kind, delivery.count)).collect();
     let expected = [
-        (DeliveryKind::Firing, 1),
-        (DeliveryKind::Resolved, 1),
         (DeliveryKind::Firing, 2),
+        (DeliveryKind::Resolved, 1),
+        (DeliveryKind::Firing, 1),
         (DeliveryKind::Firing, 2),
         (DeliveryKind::Repeated, 1),
     ];
     assert_eq!(told, expected);
+}
+
+#[test]
+fn one_channel_never_waits_for_another_though_many_are_told_together() {
+    let (_folder, history) = watched(4);
+    let commit = |n, change| history.commit(&[told(&channel(n), "crowded", change, 0, &[hook()])]).unwrap();
+    let due = || due(history.as_ref(), &hook(), 1_000_000);
+    (0..3).for_each(|n| drop(commit(n, Change::Firing)));
+    assert_eq!(due(), [1]);
+    // The receiver does not take it for hours, and three of four go on.
+    history.attempted(1, &attempt(1, 5, false), Outcome::Again(time(2_000_000))).unwrap();
+    (0..3).for_each(|n| drop(commit(n, resolved())));
+    commit(0, Change::Firing);
+    commit(3, Change::Firing);
+    commit(1, Change::Firing);
+    let counts: Vec<_> = deliveries(history.as_ref()).iter().map(|delivery| delivery.count).collect();
+    assert_eq!(counts, [3, 3, 2, 1], "what waits for the same is one");
+    assert_eq!(due(), [4], "the fourth waits for nobody");
 }
 
 #[test]
@@ -102,16 +118,16 @@ fn what_tells_of_the_same_rule_and_channel_goes_one_after_the_other() {
     assert_eq!((due("hook"), due("mail")), (vec![1], vec![2]));
     commit(0, "crowded", resolved());
     commit(1, "crowded", resolved());
-    assert_eq!(deliveries(history.as_ref()).len(), 4, "one for both");
+    assert_eq!(deliveries(history.as_ref()).len(), 6, "one channel's does not wait for another's");
     commit(0, "quiet", Change::Firing);
     commit(2, "crowded", Change::Firing);
-    assert_eq!(due("hook"), [1, 5, 7], "what tells of another rule or channel does not wait");
+    assert_eq!(due("hook"), [1, 5, 7, 9], "what tells of another rule or channel does not wait");
     history.attempted(1, &attempt(1, 5, false), Outcome::Again(time(1_000_001))).unwrap();
-    assert_eq!(due("hook"), [5, 7], "what failed is pending still");
-    assert_eq!(due("mail"), [2, 6, 8], "each notifier has an order of its own");
+    assert_eq!(due("hook"), [5, 7, 9], "what failed is pending still");
+    assert_eq!(due("mail"), [2, 6, 8, 10], "each notifier has an order of its own");
     history.attempted(1, &attempt(2, 6, true), Outcome::Delivered).unwrap();
-    assert_eq!(due("hook"), [3, 5, 7]);
-    assert_eq!(history.waiting().unwrap()[0], (hook(), 3, time(1_000_000)));
+    assert_eq!(due("hook"), [3, 5, 7, 9]);
+    assert_eq!(history.waiting().unwrap()[0], (hook(), 4, time(1_000_000)));
 }
 
 #[test]
@@ -266,12 +282,9 @@ fn a_notifier_that_is_named_twice_is_told_once() {
 
 #[test]
 fn a_delivery_tells_of_at_most_so_many_alerts() {
-    let (_folder, history) = watched(1);
-    let mut entry = told(&channel(0), "crowded", Change::Repeated, 0, &[hook()]);
-    let mut notice = entry.alerts[0].notices[0].clone();
-    notice.transition = transition(Change::Repeated, time(0));
-    entry.alerts[0].notices = vec![notice; MAX_TOLD_TOGETHER + 1];
-    history.commit(&[entry]).unwrap();
+    let (_folder, history) = watched(MAX_TOLD_TOGETHER + 1);
+    let fires = |n| told(&channel(n), "crowded", Change::Firing, 0, &[hook()]);
+    history.commit(&(0..=MAX_TOLD_TOGETHER).map(fires).collect::<Vec<_>>()).unwrap();
     let counts: Vec<_> = deliveries(history.as_ref()).iter().map(|d| d.count).collect();
     assert_eq!(counts, [u64::try_from(MAX_TOLD_TOGETHER).unwrap(), 1]);
 }
@@ -346,5 +359,6 @@ fn everything_due_is_given_out_again_after_a_restart() {
     history.commit(&[told(&channel(1), "crowded", resolved(), 6, &[hook()])]).unwrap();
     let later = time(5).plus(GATHER + Duration::from_secs(1));
     history.attempted(1, &attempt(1, 9, true), Outcome::Delivered).unwrap();
-    assert_eq!(rooms(&history.due(&hook(), later, 9).unwrap()[0]), ["room.0", "room.1"]);
+    let due = history.due(&hook(), later, 9).unwrap();
+    assert_eq!(due.iter().map(rooms).collect::<Vec<_>>(), [["room.0"], ["room.1"]]);
 }

@@ -69,6 +69,8 @@ struct Kept {
     changes: Vec<i64>,
     event: Option<Recorded>,
     channels: Vec<ChannelName>,
+    /// The pending delivery that goes first in each of its channels.
+    behind: Option<i64>,
     attempts: Vec<DeliveryAttempt>,
 }
 
@@ -164,21 +166,30 @@ impl Model {
             muted: None,
         });
         for to in kind.iter().flat_map(|_| &notice.notify) {
-            let newest = self
-                .deliveries
-                .iter_mut()
-                .rfind(|kept| kept.delivery.notifier == *to && kept.delivery.rule.as_ref() == Some(&rule));
-            match newest {
-                Some(newest) if !newest.sealed && Some(newest.delivery.kind) == kind => {
-                    newest.delivery.count += 1;
-                    newest.changes.push(id);
-                    newest.channels.push(channel.clone());
-                }
-                _ => {
-                    let due = self.time().plus(GATHER);
-                    let kept = self.begin(to, Some(rule.clone()), kind.unwrap(), due, channel.clone());
-                    kept.changes.push(id);
-                }
+            let of_rule = |kept: &Kept| {
+                kept.pending() && kept.delivery.notifier == *to && kept.delivery.rule.as_ref() == Some(&rule)
+            };
+            let before = |number: i64, channels: &[ChannelName]| {
+                let shares = |kept: &&Kept| channels.iter().any(|channel| kept.channels.contains(channel));
+                let earlier = self.deliveries.iter().filter(|kept| kept.delivery.number < number);
+                earlier.filter(|kept| of_rule(kept)).filter(shares).map(|kept| kept.delivery.number).max()
+            };
+            let behind = before(i64::MAX, std::slice::from_ref(&channel));
+            let joined = self.deliveries.iter().rposition(|kept| {
+                let waits = before(kept.delivery.number, &kept.channels);
+                let alike = kept.behind == behind && (behind.is_some() || waits.is_none());
+                of_rule(kept) && !kept.sealed && Some(kept.delivery.kind) == kind && alike
+            });
+            if let Some(joined) = joined {
+                let joined = &mut self.deliveries[joined];
+                joined.delivery.count += 1;
+                joined.changes.push(id);
+                joined.channels.push(channel.clone());
+            } else {
+                let due = self.time().plus(GATHER);
+                let kept = self.begin(to, Some(rule.clone()), kind.unwrap(), due, channel.clone());
+                kept.changes.push(id);
+                kept.behind = behind;
             }
         }
     }
@@ -214,6 +225,7 @@ impl Model {
             changes: Vec::new(),
             event: None,
             channels: vec![channel],
+            behind: None,
             attempts: Vec::new(),
         });
         self.deliveries.last_mut().unwrap()
@@ -298,6 +310,19 @@ impl Model {
             (DeliveryStatus::Failed, Outcome::Delivered) => kept.delivery.status = DeliveryStatus::Delivered,
             _ => {}
         }
+        self.free();
+    }
+
+    /// Whatever waited for what is finished does not any more.
+    fn free(&mut self) {
+        let pending = |number: &i64| {
+            self.deliveries.iter().any(|kept| kept.delivery.number == *number && kept.pending())
+        };
+        let behind: Vec<Option<i64>> =
+            self.deliveries.iter().map(|kept| kept.behind.filter(pending)).collect();
+        for (kept, behind) in self.deliveries.iter_mut().zip(behind) {
+            kept.behind = behind;
+        }
     }
 
     fn give_up(&mut self, history: &dyn History, to: &NotifierName) {
@@ -312,6 +337,7 @@ impl Model {
             kept.attempts.push(DeliveryAttempt { number: 0, at: now, took, delivered: false, answer });
             given_up += 1;
         }
+        self.free();
         assert_eq!(history.give_up(to, now, "it is gone").unwrap(), given_up);
     }
 

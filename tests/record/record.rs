@@ -159,11 +159,7 @@ impl Api {
             let now = Timestamp::now();
             until("every channel is observed again", async || {
                 let channels: Vec<WatchedChannel> = self.all("/v1/channels").await;
-                // At first, when a daemon serves already, none may be loaded.
-                !channels.is_empty()
-                    && channels
-                        .iter()
-                        .all(|channel| channel.last_observed_at.is_some_and(|last| now < last - cache))
+                channels.iter().all(|channel| channel.last_observed_at.is_some_and(|last| now < last - cache))
             })
             .await;
         }

@@ -68,7 +68,7 @@ fn condition(dice: &mut Dice, users: usize) -> Condition {
     }
 }
 
-/// What receivers took, with the delivery's id, in order; and how often the service let them wait.
+/// The deliveries that receivers took, in order.
 #[derive(Clone, Default)]
 pub(crate) struct Taken(Arc<Mutex<Vec<String>>>);
 

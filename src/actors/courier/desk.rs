@@ -17,8 +17,8 @@ struct Desk {
     rests: Option<Time>,
     /// It wants no more, and said so.
     disabled: Option<String>,
-    /// It does not take what it is sent.
-    fails: bool,
+    /// Since when it does not take what it is sent.
+    fails: Option<Time>,
 }
 
 /// All receivers'.
@@ -45,11 +45,11 @@ impl Desks {
         if self.edition != edition.number {
             self.edition = edition.number;
             for desk in self.desks.values_mut() {
-                (desk.rests, desk.disabled, desk.fails) = (None, None, false);
+                (desk.rests, desk.disabled, desk.fails) = (None, None, None);
             }
         }
         self.desks.retain(|_, desk| {
-            let known = desk.rests.is_some() || desk.disabled.is_some() || desk.fails;
+            let known = desk.rests.is_some() || desk.disabled.is_some() || desk.fails.is_some();
             known || !desk.under_way.is_empty()
         });
     }
@@ -109,10 +109,18 @@ impl Desks {
         }
     }
 
-    /// Notes whether a receiver fails to take what it is sent. Whether that is news.
-    pub(super) fn fails(&mut self, notifier: &NotifierName, fails: bool) -> bool {
+    /// Notes that a receiver fails to take what it is sent. Whether that is news.
+    pub(super) fn fails(&mut self, notifier: &NotifierName, now: Time) -> bool {
         let desk = self.desks.entry(notifier.clone()).or_default();
-        std::mem::replace(&mut desk.fails, fails) != fails
+        let news = desk.fails.is_none();
+        desk.fails.get_or_insert(now);
+        news
+    }
+
+    /// Notes that a receiver takes what it is sent. For how long it did not, if that is news.
+    pub(super) fn takes(&mut self, notifier: &NotifierName, now: Time) -> Option<Duration> {
+        let since = self.desks.get_mut(notifier)?.fails.take()?;
+        Some(now.since(since))
     }
 
     /// The receiver said so in answer to what was sent in `edition`. Whether that is news.
@@ -212,12 +220,18 @@ mod tests {
     #[test]
     fn that_a_receiver_fails_is_news_once_and_so_is_that_it_does_not() {
         let (mut desks, editions) = desks();
-        let mut told = |fails| {
+        let mut told = |seconds, takes: bool| {
             desks.take(&editions.current());
-            desks.fails(&ops().name, fails)
+            let now = NOW.plus(Duration::from_secs(seconds));
+            if takes {
+                desks.takes(&ops().name, now).map(|span| span.as_secs())
+            } else {
+                desks.fails(&ops().name, now).then_some(0)
+            }
         };
-        let news = [false, true, true, false, false, true].map(&mut told);
-        assert_eq!(news, [false, true, false, true, false, true]);
+        let news = [(0, true), (1, false), (5, false), (9, true), (10, true), (12, false)]
+            .map(|(seconds, takes)| told(seconds, takes));
+        assert_eq!(news, [None, Some(0), None, Some(8), None, Some(0)]);
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! **To each in its own time.** Every receiver has its own bound of deliveries under way, so one that hangs keeps no other
 //! waiting. One that asks for a rest (`Retry-After`) gets nothing until then. One that wants no more (410) gets nothing until
 //! another edition of the configuration is published, and what waits for it is given up, as is what waits for a name that
-//! nobody has.
+//! nobody has. What waits for later tries to a receiver that takes something again after an outage is tried at once.
 
 mod backoff;
 mod desk;
@@ -37,6 +37,8 @@ use super::alerting::{Edition, Editions};
 use super::clock::Clock;
 use super::seat::{Ended, Obituary};
 use super::supervisor::Child;
+use crate::domain::alert::NotifierName;
+use crate::domain::time::Time;
 use crate::history::alerts::{AlertHistory, Outcome};
 use crate::telemetry::metrics;
 
@@ -48,6 +50,9 @@ pub const IDLE: Duration = Duration::from_secs(10);
 
 /// When the history fails, it is tried again after so long.
 pub const AGAIN: Duration = Duration::from_secs(5);
+
+/// A receiver that took nothing for so long, and takes what it is sent again, is sent at once what waits for later tries.
+pub const OUTAGE: Duration = Duration::from_secs(60);
 
 /// When adsum stops, what is under way may take so long; then it is left to the next start.
 pub const STOP_WITHIN: Duration = Duration::from_secs(2);
@@ -199,16 +204,34 @@ impl Courier {
                 }
             }
         }
-        // What is given up says nothing of others.
-        let fails = matches!(outcome, Outcome::Again(_));
-        if (fails || outcome == Outcome::Delivered) && courier.desks.fails(notifier, fails) {
-            if fails {
+        let now = courier.parts.clock.now();
+        match outcome {
+            Outcome::Again(_) if courier.desks.fails(notifier, now) => {
                 warn!(%notifier, answer, "it does not take what it is sent; trying again and again");
-            } else {
-                info!(%notifier, "it takes what it is sent again");
             }
+            Outcome::Delivered => {
+                if let Some(span) = courier.desks.takes(notifier, now) {
+                    info!(%notifier, ?span, "it takes what it is sent again");
+                    if span >= OUTAGE {
+                        courier.hasten(notifier.clone(), now, ctx);
+                    }
+                }
+            }
+            // What is given up says nothing of others.
+            Outcome::Again(_) | Outcome::Failed => {}
         }
         courier.look(ctx);
+    }
+
+    /// Tries what waits for a receiver, which takes what it is sent again.
+    fn hasten(&self, notifier: NotifierName, now: Time, ctx: &mut Context<Self>) {
+        let history = Arc::clone(&self.parts.history);
+        let work = async move { tokio::task::spawn_blocking(move || history.hasten(&notifier, now)).await };
+        ctx.spawn(work.into_actor(self).map(|result, courier, ctx| {
+            // If it cannot be, everything is tried in its time.
+            courier.reads.take(result);
+            courier.look(ctx);
+        }));
     }
 
     /// Publishes how much is under way, a look at the outbox included.

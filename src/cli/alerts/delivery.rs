@@ -21,8 +21,8 @@ const TRIES: [Column; 5] = [
 /// Show a delivery: what it says, and what came of every try
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  adsum alerts delivery msg_2b9f
-  adsum alerts delivery msg_2b9f --json")]
+  adsum alerts delivery 1cad200a-8eb2-4067-b351-0b7a3fbd94c9
+  adsum alerts delivery 1cad200a-8eb2-4067-b351-0b7a3fbd94c9 --json")]
 pub(super) struct Delivery {
     /// Its id, as `adsum alerts deliveries` lists it
     id: String,

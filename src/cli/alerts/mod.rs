@@ -24,7 +24,7 @@ use super::failure::Failure;
   adsum alerts history --rule crowded --from -24h
   adsum alerts deliveries --status failed
   adsum alerts redeliver --failed --notifier ops
-  adsum alerts backtest crowded --from -7d"
+  adsum alerts backtest crowded --config adsum.toml --from -7d"
 )]
 pub(super) struct Alerts {
     #[command(subcommand)]

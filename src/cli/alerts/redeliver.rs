@@ -15,7 +15,7 @@ use crate::cli::show::{field, items};
 /// delivered stays as it is. Prints how they stand then.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  adsum alerts redeliver msg_2b9f msg_2ba0
+  adsum alerts redeliver 1cad200a-8eb2-4067-b351-0b7a3fbd94c9
   adsum alerts redeliver --failed --notifier ops")]
 pub(super) struct Redeliver {
     /// Their ids, as `adsum alerts deliveries` lists them

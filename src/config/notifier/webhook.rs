@@ -122,13 +122,10 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<Webhook> {
     }
     let headers = read_headers(section);
     let kinds = [EventKind::Join, EventKind::Leave, EventKind::State];
-    let events = if section.has("events") {
-        let event = |text: &str| kinds.into_iter().find(|kind| kind.as_str() == text);
-        let allowed = "\"join\", \"leave\" or \"state\"";
-        section.list("events", allowed, |text| event(text).ok_or_else(|| format!("must be {allowed}")))
-    } else {
-        Some(Vec::new())
-    };
+    let event = |text: &str| kinds.into_iter().find(|kind| kind.as_str() == text);
+    let allowed = "\"join\", \"leave\" or \"state\"";
+    let events = section.list("events", allowed, |text| event(text).ok_or_else(|| format!("must be {allowed}")));
+    let events = if section.has("events") { events } else { Some(Vec::new()) };
     Some(Webhook { http: http?, secrets: secrets?, headers: headers?, events: once_each(events?) })
 }
 

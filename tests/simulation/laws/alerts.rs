@@ -52,8 +52,10 @@ pub(super) fn alerts_go_their_way(past: &Past) -> Vec<String> {
             let new = begins && !ids.insert(change.transition.alert.to_string());
             let other = !begins
                 && before.is_some_and(|before| {
-                    before.transition.alert != change.transition.alert
-                        || before.transition.since != change.transition.since
+                    let (before, now) = (&before.transition, &change.transition);
+                    // What a gap made pending may go on pending for what was seen after it.
+                    let moves = before.change == Change::Pending && is_of_gap(before.since);
+                    before.alert != now.alert || (before.since != now.since && !moves)
                 });
             let back = before.is_some_and(|before| before.transition.at > change.transition.at);
             if !fits || new || other || back {
@@ -63,6 +65,11 @@ pub(super) fn alerts_go_their_way(past: &Past) -> Vec<String> {
         }
     }
     broken
+}
+
+/// Whether this is when a gap began.
+fn is_of_gap(since: Window) -> bool {
+    since.not_before == Some(since.not_after)
 }
 
 /// How alerts stand is what their changes lead to.
@@ -153,8 +160,7 @@ pub(super) fn windows_of_alerts_hold_the_truth(past: &Past) -> Vec<String> {
         let mut checked = None;
         for change in &changes {
             let transition = &change.transition;
-            let by_gap = transition.since.not_before == Some(transition.since.not_after);
-            if by_gap || checked == Some(transition.alert) {
+            if is_of_gap(transition.since) || checked == Some(transition.alert) {
                 continue;
             }
             checked = Some(transition.alert);
@@ -169,11 +175,10 @@ pub(super) fn windows_of_alerts_hold_the_truth(past: &Past) -> Vec<String> {
             else {
                 continue;
             };
-            let by_gap = since.not_before == Some(since.not_after);
             // A pending one ends also within the band.
             let pending = matches!(change.transition.change, Change::Inactive(_));
             let falls = if pending { &rises.2 } else { &rises.1 };
-            if !by_gap && ended.not_before.is_some() && !holds_one(past, ended, falls) {
+            if !is_of_gap(since) && ended.not_before.is_some() && !holds_one(past, ended, falls) {
                 broken.push(format!("{name} of {channel} did not cease to hold then: {change:?}"));
             }
         }

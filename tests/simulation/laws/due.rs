@@ -5,7 +5,7 @@
 //! Known exactly where every answer stands for itself and the clock was not set: of channels that are asked for by name
 //! whose lists are never cut.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use adsum::domain::alert::{Change, Condition, End, OnGap, Rule, Why};
@@ -16,6 +16,7 @@ use adsum::history::alerts::AlertChange;
 use super::alerts::by_alert;
 use crate::lives::Past;
 use crate::plan::{Act, Kind, SECOND};
+use crate::service::Exchange;
 
 /// What the clock decides is late by no more, once adsum is up and can write.
 const SLACK: i64 = 3 * SECOND / 2;
@@ -106,13 +107,17 @@ fn observations(past: &Past, channel: &str, rule: &Rule) -> Vec<Seen> {
     let mut seen: Vec<Seen> = Vec::new();
     let mut good: Vec<_> = past.good(channel).collect();
     good.sort_by_key(|(exchange, _)| exchange.received);
+    // A gap begins with the last good answer before it; but where the watch began, or went on, there was none.
+    let earliest = |exchange: &Exchange| Time::from_micros(past.scale.shown(exchange.sent).as_micros() - ttl);
+    let beginnings: BTreeSet<Time> = good.iter().map(|(exchange, _)| earliest(exchange)).collect();
     for (exchange, told) in good {
         let latest = past.scale.shown(exchange.received);
-        let earliest = Time::from_micros(past.scale.shown(exchange.sent).as_micros() - ttl);
-        let in_gap = past
-            .record
-            .gaps_of(channel)
-            .any(|gap| !gap.users_only && gap.from < earliest && gap.to.is_none_or(|to| latest < to));
+        let earliest = earliest(exchange);
+        let in_gap = past.record.gaps_of(channel).any(|gap| {
+            let begins = gap.reason == GapReason::Crashed || beginnings.contains(&gap.from);
+            let from = if begins { earliest } else { latest };
+            !gap.users_only && gap.from < from && gap.to.is_none_or(|to| latest < to)
+        });
         // Who is missing is asked for alone, unless nobody was there anyway.
         let vacant = seen.last().is_none_or(|last| last.occupancy == 0);
         let older = seen.last().is_some_and(|last| earliest < last.latest);
@@ -303,6 +308,11 @@ impl Walk<'_> {
                 if seen.earliest >= first.plus(self.rule.hold_for) {
                     self.fire(at);
                 }
+                return;
+            }
+            // The same alert waits for another reason.
+            State::Blind { .. } if holds => {
+                self.state = State::Holding { first: at };
                 return;
             }
             State::Holding { .. } | State::Blind { .. } => {

@@ -21,9 +21,12 @@
 //! firing is certain if there was a time at which the alert fires in every one of them; its ends are windows.
 
 mod down;
+mod gaps;
 mod ledger;
+mod observations;
 mod outcome;
 mod replay;
+mod seen;
 mod sights;
 mod worlds;
 

@@ -1,25 +1,21 @@
 //! Goes through a channel's record in order of time.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use super::ledger::Ledger;
-use super::outcome::{Coverage, Doubt, Outcome};
-use super::sights::{Opens, Says, Stretch, Users, whole};
+use super::outcome::{Doubt, Outcome};
+use super::seen::Seen;
+use super::sights::Users;
 use super::worlds::{Course, Heard, Worlds};
 use super::{PROMPT, Question};
-use crate::domain::alert::{Input, Listing};
 use crate::domain::answer::Observed;
-use crate::domain::gap::{Gap, GapReason};
+use crate::domain::gap::Gap;
 use crate::domain::occupancy::Run;
 use crate::domain::time::{Moment, Time};
 use crate::domain::visit::Visit;
 
 /// After all that is recorded.
 const END: Time = Time::from_micros(i64::MAX);
-
-/// So many times within a run of cut lists what is due is looked at: by then all has come about that may.
-const LOOKS: usize = 8;
 
 /// What the history keeps of a channel, from [`Question::begins`] to the end of the span.
 pub struct Facts<R, G, V> {
@@ -109,7 +105,7 @@ where
 
 /// What becomes at a time of what was due just before and may not have been looked at yet.
 #[derive(Clone, Copy)]
-enum Then {
+pub(super) enum Then {
     /// It is looked at later.
     GoesOn,
     /// What is seen then may end it.
@@ -120,27 +116,23 @@ enum Then {
     IsUpAgain,
 }
 
-struct Replay<'a> {
-    question: Question<'a>,
-    worlds: Worlds<'a>,
-    ledger: Ledger<'a>,
-    users: Users,
+/// How far a channel's record is gone through.
+pub(super) struct Replay<'a> {
+    pub(super) question: Question<'a>,
+    pub(super) worlds: Worlds<'a>,
+    pub(super) ledger: Ledger<'a>,
+    pub(super) users: Users,
     /// Full gaps that are not gone through yet.
-    waiting: VecDeque<Gap>,
-    began: Time,
+    pub(super) waiting: VecDeque<Gap>,
+    /// When the channel's watch began.
+    pub(super) began: Time,
     /// When the gap at hand was noticed at the latest.
-    noticed_by: Option<Time>,
-    last: Option<Run>,
-    last_gap: Option<Gap>,
+    pub(super) noticed_by: Option<Time>,
+    /// The last run.
+    pub(super) last: Option<Run>,
+    /// The last full gap.
+    pub(super) last_gap: Option<Gap>,
     seen: Seen,
-}
-
-/// How much of the span was observed, as the gaps come.
-struct Seen {
-    span: (Time, Time),
-    reached: Time,
-    unseen: Duration,
-    asked: Duration,
 }
 
 impl<'a> Replay<'a> {
@@ -186,7 +178,7 @@ impl<'a> Replay<'a> {
     }
 
     /// Something happened, in one of these ways, by `by`.
-    fn take(&mut self, courses: &[Course], by: Time, doubt: Doubt) {
+    pub(super) fn take(&mut self, courses: &[Course], by: Time, doubt: Doubt) {
         let heard = self.worlds.take(courses, by, doubt);
         self.note(&heard);
     }
@@ -197,7 +189,7 @@ impl<'a> Replay<'a> {
     }
 
     /// It is `until`: what was due by the clock has happened, each at its time.
-    fn advance(&mut self, until: Time, then: Then) {
+    pub(super) fn advance(&mut self, until: Time, then: Then) {
         let mut after = None;
         while let Some(due) = self.worlds.next_clock(after).filter(|due| *due <= until) {
             // What a gap makes pending is looked at once that is noticed.
@@ -214,229 +206,17 @@ impl<'a> Replay<'a> {
             after = Some(due).filter(|_| !sure);
         }
     }
-}
-
-/// Full gaps.
-impl Replay<'_> {
-    fn gap(&mut self, gap: Gap) {
-        let end = gap.to.unwrap_or(self.question.to).min(self.question.to);
-        let last = self.last.map_or(self.began, |run| run.last.latest);
-        let follows = self.last_gap.is_some_and(|last| passes_into(&last, &gap));
-        let since = if follows { gap.from } else { last.max(gap.from) }.min(end);
-        if gap.reason != GapReason::Crashed {
-            let noticed = self.noticed(&gap, follows, since, end);
-            if noticed.0 >= self.question.to {
-                return;
-            }
-            self.opened(&gap, noticed);
-        }
-        let down = matches!(gap.reason, GapReason::Stopped | GapReason::Crashed);
-        let downs = if down { vec![(since, end)] } else { self.question.downtime.within(gap.from, end) };
-        for span in downs {
-            self.down(span);
-        }
-        let over = gap.to.filter(|to| *to < self.question.to);
-        let then = if down || over.is_none() { Then::GoesOn } else { Then::Fires };
-        self.advance(end, then);
-        self.over(gap, since, over);
-    }
-
-    /// The gap is over; or, if it is not, adsum may have been stopped meanwhile, and heard of it again.
-    fn over(&mut self, gap: Gap, since: Time, over: Option<Time>) {
-        let crashed = gap.reason == GapReason::Crashed;
-        let Some(to) = over else {
-            if crashed {
-                let heard = Input::Gap { gap: Gap { to: None, ..gap }, at: since };
-                self.take(&[vec![heard], Vec::new()], self.question.to, Doubt::Order);
-            }
-            return;
-        };
-        // Of the next gap, if no observation comes between, adsum hears at the same time.
-        let next = self.waiting.front().copied().filter(|next| passes_into(&gap, next));
-        let (from, by) = next.map_or((to, to), |next| {
-            self.noticed(&next, true, next.from, next.to.unwrap_or(self.question.to))
-        });
-        // Of a crash it hears afterwards: now, or when it is stopped meanwhile.
-        let from = if crashed { since } else { from };
-        self.take(&[vec![Input::Gap { gap, at: from }]], by, Doubt::Order);
-    }
-
-    /// The gap was noticed at some time from the one to the other.
-    fn opened(&mut self, gap: &Gap, (from, by): (Time, Time)) {
-        // What a gap that goes before made pending goes on in it, but for the end of the watch.
-        self.advance(if gap.reason == GapReason::Unwatched { by } else { from }, Then::MayEnd);
-        self.noticed_by = Some(by);
-        let open = Input::Gap { gap: Gap { to: None, ..*gap }, at: from };
-        self.take(&[vec![open]], by, Doubt::Order);
-    }
-
-    /// Adsum was down, or may have been, at some time within the span.
-    fn down(&mut self, (from, to): (Time, Time)) {
-        self.advance(from, Then::GoesOn);
-        let resumed = Input::Resumed { down_since: from, at: to };
-        self.take(&[Vec::new(), vec![resumed]], to, Doubt::Downtime);
-        self.ledger.down(to.since(from));
-        self.advance(to, Then::IsUpAgain);
-    }
-
-    /// From when to when a gap may have been noticed that begins to count at `since` and ends at `end`. `follows`: it goes on
-    /// from another gap.
-    fn noticed(&self, gap: &Gap, follows: bool, since: Time, end: Time) -> (Time, Time) {
-        let due = since.plus(self.question.opens_after);
-        let (from, by) = match gap.reason {
-            GapReason::Unwatched if follows => (gap.from, gap.from),
-            GapReason::Stopped | GapReason::Unwatched => (since, due.plus(PROMPT)),
-            GapReason::HistoryUnavailable => (since, end),
-            GapReason::Clock => (due, end),
-            _ => (due, due.plus(PROMPT)),
-        };
-        // It was there before it should have been: how it was watched has changed.
-        let from = if from > end { since } else { from };
-        (from, by.min(end).max(from))
-    }
-}
-
-/// Whether one gap goes on in the other, and no observation stands between them ([`Gap::followed_by`]).
-fn passes_into(gap: &Gap, next: &Gap) -> bool {
-    gap.to == Some(next.from.plus(Duration::from_micros(1)))
-}
-
-/// Observations.
-impl Replay<'_> {
-    fn run(&mut self, run: &Run) {
-        let after_gap = self.last_gap.is_some_and(|gap| gap.to == Some(run.first.latest));
-        let stretches = match self.question.rule.condition.user() {
-            Some(_) => self.users.stretches(&self.question, run, after_gap),
-            None => vec![whole(run, self.last.as_ref())],
-        };
-        for stretch in stretches {
-            self.advance(stretch.first.latest, Then::MayEnd);
-            match stretch.says {
-                Says::Plain(listing) => self.plain(&stretch, listing),
-                Says::Untold(opens) => self.untold(&stretch, opens),
-                Says::Cut(opens) => self.cut(&stretch, opens),
-            }
-        }
-        self.last = Some(*run);
-    }
-
-    fn plain(&mut self, stretch: &Stretch, listing: Listing) {
-        let seen = |moment| stretch.sighting(moment, listing);
-        let first = Input::Observed { seen: seen(stretch.first), before: stretch.before, partial: None };
-        self.take(&[vec![first]], stretch.first_by, Doubt::Order);
-        let mut after = stretch.first.earliest;
-        while let Some(due) = self.worlds.next_observation(after).filter(|due| *due <= stretch.last.earliest)
-        {
-            let input = Input::Observed { seen: seen(stretch.meets(due)), before: None, partial: None };
-            self.take(&[vec![input]], due.plus(stretch.widest).min(stretch.last.latest), Doubt::Order);
-            after = due;
-        }
-    }
-
-    fn untold(&mut self, stretch: &Stretch, opens: Option<Opens>) {
-        let courses = |moment| courses(stretch, moment, opens, &[Listing::Unknown]);
-        self.take(&courses(stretch.first), stretch.first_by, Doubt::Order);
-        let Some(Opens { from, by, gap, .. }) = opens else { return };
-        if by <= stretch.first.latest || from >= stretch.last.latest {
-            return;
-        }
-        self.advance(from, Then::MayEnd);
-        let open = |time| course(stretch, instant(time), Listing::Unknown, Some(gap));
-        let courses = [open(from), open(by), Vec::new()];
-        let certain = if stretch.to_the_end { 2 } else { 3 };
-        self.take(courses.get(..certain).unwrap_or_default(), by, Doubt::Order);
-    }
-
-    /// Each of these lists may have had the user or not. That is tried where something may come of it.
-    fn cut(&mut self, stretch: &Stretch, opens: Option<Opens>) {
-        let courses = |moment| courses(stretch, moment, opens, &[Listing::Listed, Listing::Unknown]);
-        self.take(&courses(stretch.first), stretch.first_by, Doubt::CutLists);
-        let (mut met, mut now) = (stretch.first.earliest, stretch.first.latest);
-        for _ in 0..LOOKS {
-            let due = self.worlds.next_observation(met).filter(|due| *due <= stretch.last.earliest);
-            let ends = opens.map_or([None; 2], |opens| [Some(opens.from), Some(opens.by)]);
-            let times = ends.into_iter().chain([self.worlds.next_clock(Some(now))]).flatten();
-            let moments =
-                times.filter(|time| *time > now).map(instant).chain(due.map(|due| stretch.meets(due)));
-            let next = moments.min_by_key(|moment| (moment.latest, moment.earliest));
-            let Some(next) = next.filter(|next| next.latest < stretch.last.latest) else { break };
-            self.advance(next.latest, Then::MayEnd);
-            let mut courses = courses(next);
-            courses.push(Vec::new());
-            let by = next.latest.plus(stretch.widest).min(stretch.last.latest);
-            self.take(&courses, by, Doubt::CutLists);
-            (met, now) = (met.max(next.earliest), next.latest);
-        }
-        self.advance(stretch.last.latest, Then::MayEnd);
-        self.take(&courses(stretch.last), stretch.last.latest, Doubt::CutLists);
-        self.worlds.lose_count();
-    }
 
     fn end(mut self) -> Outcome {
         let last = self.last.map(|run| run.last.latest);
         let gap = self.last_gap.map(|gap| gap.to.unwrap_or(self.question.to));
         let until = last.max(gap).map(|until| until.min(self.question.to));
         if let Some(until) = until {
-            self.advance(until, Then::GoesOn);
+            // What was just due when the record ends may have been looked at, or not.
+            self.advance(until, Then::MayEnd);
         }
         let mut outcome = self.ledger.end(&self.worlds, until);
         outcome.coverage = self.seen.coverage();
         outcome
-    }
-}
-
-fn instant(time: Time) -> Moment {
-    Moment { earliest: time, latest: time }
-}
-
-/// What may be seen at a moment: one of these of the user, and the partial gap as it may be by then.
-fn courses(stretch: &Stretch, moment: Moment, opens: Option<Opens>, listings: &[Listing]) -> Vec<Course> {
-    let known = moment == stretch.first && stretch.first_by == moment.latest
-        || moment == stretch.last && stretch.to_the_end;
-    let partials = match opens {
-        Some(opens) if moment.latest >= opens.by => vec![Some(opens.gap)],
-        Some(opens) if known && opens.at_once => vec![Some(opens.gap).filter(|_| moment.latest > opens.from)],
-        Some(opens) if moment.latest >= opens.from => vec![None, Some(opens.gap)],
-        Some(_) | None => vec![None],
-    };
-    let mut courses = Vec::new();
-    for user in listings {
-        // To who is listed a partial gap is nothing.
-        let partials = if *user == Listing::Unknown { partials.as_slice() } else { &[None] };
-        courses.extend(partials.iter().map(|partial| course(stretch, moment, *user, *partial)));
-    }
-    courses
-}
-
-fn course(stretch: &Stretch, moment: Moment, user: Listing, partial: Option<Gap>) -> Course {
-    let before = stretch.before.filter(|_| moment == stretch.first);
-    vec![Input::Observed { seen: stretch.sighting(moment, user), before, partial }]
-}
-
-impl Seen {
-    fn begin(question: &Question<'_>, observed: &Observed, kept_since: Option<Time>) -> Self {
-        let about_users = question.rule.condition.user().is_some();
-        let (since, last) = if about_users {
-            (observed.complete_since, observed.last_complete)
-        } else {
-            (observed.since, observed.last)
-        };
-        let since = since.map_or(question.to, |since| kept_since.map_or(since, |kept| since.max(kept)));
-        let start = since.max(question.from);
-        let end = last.map_or(start, |last| last.earliest).min(question.to).max(start);
-        let asked = question.to.since(question.from);
-        Self { span: (start, end), reached: start, unseen: Duration::ZERO, asked }
-    }
-
-    fn gap(&mut self, gap: &Gap) {
-        let from = gap.from.max(self.reached);
-        let to = gap.to.unwrap_or(self.span.1).min(self.span.1);
-        self.unseen += to.since(from);
-        self.reached = self.reached.max(to);
-    }
-
-    fn coverage(&self) -> Coverage {
-        let observed = self.span.1.since(self.span.0).saturating_sub(self.unseen);
-        Coverage { observed, asked: self.asked }
     }
 }

@@ -58,8 +58,8 @@ pub(super) struct Opens {
 pub(super) struct Users {
     /// The user's visits that are not over, or not long.
     visits: VecDeque<Visit>,
-    /// The partial gap at hand, and whether it is known to be open.
-    partial: Option<(Gap, bool)>,
+    /// The partial gaps that are not over, and whether each is known to be open.
+    partial: VecDeque<(Gap, bool)>,
     /// The last complete observation.
     complete: Option<Moment>,
 }
@@ -95,7 +95,7 @@ impl Users {
 
     /// One more partial gap, in order.
     pub(super) fn partial(&mut self, gap: Gap) {
-        self.partial = Some((gap, false));
+        self.partial.push_back((gap, false));
     }
 
     /// What the observations of a run say of the user, in order. `after_gap`: a full gap lies between it and what was seen
@@ -168,7 +168,8 @@ impl Users {
     /// When the partial gap opens, as far as the run goes.
     fn opens(&mut self, question: &Question<'_>, run: &Run, after_gap: bool) -> Option<Opens> {
         let (first, last) = (run.first.latest, run.last.latest);
-        let (gap, open) = self.partial.as_mut().filter(|(gap, _)| gap.to.is_none_or(|to| to > first))?;
+        self.partial.retain(|(gap, _)| gap.to.is_none_or(|to| to > first));
+        let (gap, open) = self.partial.front_mut()?;
         if run.grade == Grade::Complete || gap.from > last {
             return None;
         }

@@ -35,7 +35,11 @@ pub(super) fn write(tx: &Transaction<'_>, channel_id: i64, entry: &Entry, events
         for notice in &alert.notices {
             let change_id = changes::note(tx, channel_id, &alert.standing, notice)?;
             let Some(kind) = kind(notice.transition.change) else { continue };
-            for notifier in &notice.notify {
+            let named = notice.notify.iter().enumerate();
+            // Somebody may be named twice.
+            let first = named
+                .filter(|(place, notifier)| !notice.notify.iter().take(*place).any(|it| it == *notifier));
+            for (_, notifier) in first {
                 outbox.tell(notifier, &alert.standing.rule, kind, channel_id, change_id)?;
             }
         }
@@ -104,6 +108,10 @@ impl AlertHistory for Sqlite {
 
     fn attempted(&self, number: i64, attempt: &DeliveryAttempt, outcome: Outcome) -> Result<()> {
         self.write(|tx, _| tries::attempted(tx, number, attempt, outcome))
+    }
+
+    fn hasten(&self, notifier: &NotifierName, now: Time) -> Result<usize> {
+        self.write(|tx, _| tries::hasten(tx, notifier, now))
     }
 
     fn give_up(&self, notifier: &NotifierName, at: Time, answer: &str) -> Result<usize> {

@@ -35,12 +35,14 @@ struct New<'a> {
     kind: DeliveryKind,
     /// The event and its channel.
     event: Option<(EventId, i64)>,
+    /// What goes first in its channel.
+    behind: Option<i64>,
     due: Time,
 }
 
 impl Outbox<'_> {
-    /// A transition of a rule in a channel is to be told: with the newest delivery of the rule to the notifier if that
-    /// is to be, otherwise with another.
+    /// A transition of a rule in a channel is to be told: with a delivery of the rule to the notifier that others may join,
+    /// if there is one that waits for the same as this must, otherwise with another.
     pub(super) fn tell(
         &self,
         notifier: &NotifierName,
@@ -51,18 +53,19 @@ impl Outbox<'_> {
     ) -> Result<()> {
         let notifier_id = self.notifier_id(notifier)?;
         let rule = rule.as_str();
-        let begun = match self.joinable(notifier_id, rule, kind)? {
+        let turn = Turn { notifier_id, rule, channel_id };
+        let behind = turns::last(self.tx, turn)?;
+        let begun = match self.joinable(turn, kind, behind)? {
             Some(joinable) => joinable,
-            None => self.begin(&New { notifier_id, rule, kind, event: None, due: self.at.plus(GATHER) })?,
+            None => {
+                self.begin(&New { notifier_id, rule, kind, event: None, behind, due: self.at.plus(GATHER) })?
+            }
         };
-        let sql = "INSERT OR IGNORE INTO notifications (delivery, change_id) VALUES (?1, ?2)";
-        if self.tx.prepare_cached(sql)?.execute([begun.number, change_id])? == 0 {
-            // Somebody is named twice.
-            return Ok(());
-        }
+        let sql = "INSERT INTO notifications (delivery, change_id) VALUES (?1, ?2)";
+        self.tx.prepare_cached(sql)?.execute([begun.number, change_id])?;
         let sql = "UPDATE deliveries SET count = count + 1 WHERE number = ?1";
         self.tx.prepare_cached(sql)?.execute([begun.number])?;
-        self.queue(&begun, Turn { notifier_id, rule, channel_id })
+        self.queue(&begun, turn)
     }
 
     /// An event in a channel is to be told.
@@ -73,6 +76,7 @@ impl Outbox<'_> {
             rule: NO_RULE,
             kind: DeliveryKind::Event,
             event: Some((event, channel_id)),
+            behind: None,
             due: self.at,
         })?;
         self.queue(&begun, Turn { notifier_id, rule: NO_RULE, channel_id })
@@ -92,21 +96,24 @@ impl Outbox<'_> {
         Ok(self.tx.prepare_cached("INSERT INTO notifiers (name) VALUES (?1)")?.insert([notifier.as_str()])?)
     }
 
-    /// The newest delivery of a rule to a notifier, if it may be joined. What was recorded as failed at once may be while
-    /// too much waits still, and as long as others gather, so that many alerts at once do not fail one by one.
-    fn joinable(&self, notifier_id: i64, rule: &str, kind: DeliveryKind) -> Result<Option<Begun>> {
+    /// The delivery that a notification may join. It must wait for the same one (`behind`) in each of its channels as this
+    /// notification must: otherwise one channel's would wait for another's. What was recorded as failed at once may be joined
+    /// while too much waits still, and as long as others gather, so that many alerts at once do not fail one by one.
+    fn joinable(&self, turn: Turn<'_>, kind: DeliveryKind, behind: Option<i64>) -> Result<Option<Begun>> {
         let sql = "SELECT number, status FROM deliveries WHERE notifier_id = ?1 AND rule = ?2 AND joinable \
-                   AND kind = ?3 AND count < ?4 AND (status = ?5 OR created > ?6 \
-                       AND (SELECT waiting FROM notifiers WHERE id = ?1) >= ?7)";
+                   AND kind = ?3 AND count < ?4 AND (status = ?5 AND behind IS ?8 AND (behind IS NOT NULL OR blocked = 0) \
+                       OR status != ?5 AND created > ?6 AND (SELECT waiting FROM notifiers WHERE id = ?1) >= ?7) \
+                   ORDER BY number DESC LIMIT 1";
         let mut find = self.tx.prepare_cached(sql)?;
         let mut rows = find.query(params![
-            notifier_id,
-            rule,
+            turn.notifier_id,
+            turn.rule,
             codes::kind_code(kind),
             limit_code(MAX_TOLD_TOGETHER),
             codes::status_code(DeliveryStatus::Pending),
             self.at.minus(GATHER),
             limit_code(MAX_WAITING),
+            behind,
         ])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         Ok(Some(Begun { number: row.get(0)?, status: codes::status(row, 1)? }))
@@ -121,12 +128,14 @@ impl Outbox<'_> {
         let status = if full { DeliveryStatus::Failed } else { DeliveryStatus::Pending };
         let alerts = new.event.is_none();
         if alerts {
-            let sql = "UPDATE deliveries SET joinable = 0 WHERE notifier_id = ?1 AND rule = ?2 AND joinable";
-            self.tx.prepare_cached(sql)?.execute(params![new.notifier_id, new.rule])?;
+            let sql = "UPDATE deliveries SET joinable = 0 WHERE notifier_id = ?1 AND rule = ?2 AND joinable AND status = ?3";
+            let failed = codes::status_code(DeliveryStatus::Failed);
+            self.tx.prepare_cached(sql)?.execute(params![new.notifier_id, new.rule, failed])?;
         }
         let answer = format!("not sent: {MAX_WAITING} deliveries to this notifier were waiting already");
         let sql = "INSERT INTO deliveries (id, notifier_id, rule, kind, event_id, channel_id, count, created, joinable, \
-                   status, due, finished, answer) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+                   status, due, finished, answer, behind) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
         let number = self.tx.prepare_cached(sql)?.insert(params![
             uuid::Uuid::new_v4().to_string(),
             new.notifier_id,
@@ -141,6 +150,7 @@ impl Outbox<'_> {
             (!full).then_some(new.due),
             full.then_some(self.at),
             full.then_some(&answer),
+            new.behind.filter(|_| !full),
         ])?;
         if full {
             let sql = "INSERT INTO attempts (delivery, number, at, took, delivered, answer) VALUES (?1, 0, ?2, 0, 0, ?3)";

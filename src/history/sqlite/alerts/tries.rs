@@ -81,6 +81,14 @@ fn finish(tx: &Transaction<'_>, number: i64, status: DeliveryStatus, at: Time) -
     outbox::waits(tx, notifier_id, -1)
 }
 
+/// See [`crate::history::alerts::AlertHistory::hasten`].
+pub(super) fn hasten(tx: &Transaction<'_>, notifier: &NotifierName, now: Time) -> Result<usize> {
+    let Some(notifier_id) = outbox::notifier_id(tx, notifier)? else { return Ok(0) };
+    let sql = "UPDATE deliveries SET due = ?2, attempts_before = attempts_before + 1 \
+               WHERE notifier_id = ?1 AND status = 0 AND blocked = 0 AND due > ?2 AND attempts > attempts_before";
+    Ok(tx.prepare_cached(sql)?.execute(params![notifier_id, now])?)
+}
+
 /// See [`crate::history::alerts::AlertHistory::give_up`].
 pub(super) fn give_up(
     tx: &Transaction<'_>,
@@ -99,7 +107,7 @@ pub(super) fn give_up(
         params![notifier_id, pending, at, answer],
     )?;
     let given_up = tx.execute(
-        "UPDATE deliveries SET status = ?3, due = NULL, finished = ?4, joinable = 0, blocked = 0, answer = ?5 \
+        "UPDATE deliveries SET status = ?3, due = NULL, finished = ?4, joinable = 0, blocked = 0, behind = NULL, answer = ?5 \
          WHERE notifier_id = ?1 AND status = ?2",
         params![notifier_id, pending, failed, at, answer],
     )?;

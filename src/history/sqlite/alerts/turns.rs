@@ -26,6 +26,16 @@ fn around(tx: &Transaction<'_>, turn: Turn<'_>, delivery: i64) -> Result<(bool, 
     Ok(find.query_row(place, |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
+/// The last delivery here.
+pub(super) fn last(
+    tx: &Transaction<'_>,
+    Turn { notifier_id, rule, channel_id }: Turn<'_>,
+) -> Result<Option<i64>> {
+    let sql = "SELECT max(delivery) FROM turns WHERE notifier_id = ?1 AND rule = ?2 AND channel_id = ?3";
+    let place = params![notifier_id, rule, channel_id];
+    Ok(tx.prepare_cached(sql)?.query_row(place, |row| row.get(0))?)
+}
+
 /// A pending delivery tells of this.
 pub(super) fn enter(tx: &Transaction<'_>, turn: Turn<'_>, delivery: i64) -> Result<()> {
     let sql = "INSERT OR IGNORE INTO turns (notifier_id, rule, channel_id, delivery) VALUES (?1, ?2, ?3, ?4)";
@@ -54,7 +64,9 @@ pub(super) fn leave(tx: &Transaction<'_>, delivery: i64) -> Result<()> {
         }
     }
     tx.prepare_cached("DELETE FROM turns WHERE delivery = ?1")?.execute([delivery])?;
-    tx.prepare_cached("UPDATE deliveries SET blocked = 0 WHERE number = ?1")?.execute([delivery])?;
+    tx.prepare_cached("UPDATE deliveries SET blocked = 0, behind = NULL WHERE number = ?1")?
+        .execute([delivery])?;
+    tx.prepare_cached("UPDATE deliveries SET behind = NULL WHERE behind = ?1")?.execute([delivery])?;
     Ok(())
 }
 
