@@ -227,6 +227,7 @@ const ELSEWHERE: &[(Law, &str)] = &[
     (Law::Turns, "DELETE FROM turns WHERE rule <> ''"),
     (Law::Turns, "UPDATE turns SET channel_id = 1"),
     (Law::Turns, "UPDATE turns SET rule = 'other'"),
+    (Law::Turns, "UPDATE deliveries SET behind = number + 1 WHERE status = 0 AND rule <> ''"),
 ];
 
 #[test]

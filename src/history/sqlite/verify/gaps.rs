@@ -10,9 +10,10 @@ use crate::domain::observation::Grade;
 use crate::history::Result;
 use crate::history::sqlite::codes;
 
-/// Of channel `?1`.
-const GAPS: &str =
-    "SELECT began, users_only, ended, reason FROM gaps WHERE channel_id = ?1 ORDER BY began, users_only";
+/// Of channel `?1`, each kind in the order in which they ended. (One that begins with an observation may begin before the one that
+/// it ended did: so long ago it may have been true.)
+const GAPS: &str = "SELECT began, users_only, ended, reason FROM gaps WHERE channel_id = ?1 \
+    ORDER BY users_only, ended IS NULL, ended, began";
 
 /// The last run before `?2`; where `?3` is set the last complete one.
 const BEFORE: &str = "SELECT last_earliest FROM runs WHERE channel_id = ?1 AND first_latest < ?2 \

@@ -7,7 +7,7 @@ use crate::history::Result;
 /// Each gives the channel and what is wrong, a row for each breach. Kinds, changes and statuses are the numbers that
 /// src/history/sqlite/alerts/codes.rs gives them. Of what finished before `?1` transitions and tries may have expired, a
 /// few at a time, and it may be pending again.
-const BREACHES: [(Law, &str); 11] = [
+const BREACHES: [(Law, &str); 12] = [
     (
         Law::Deliveries,
         "SELECT NULL, 'delivery ' || number || ' is neither pending nor finished, or both' FROM deliveries \
@@ -91,6 +91,14 @@ const BREACHES: [(Law, &str); 11] = [
                    AND channel_id = u.channel_id AND delivery < u.delivery)) AS there \
               FROM deliveries d WHERE status = 0 OR blocked <> 0) \
          WHERE ?1 IS ?1 AND blocked <> there",
+    ),
+    (
+        Law::Turns,
+        "SELECT c.name, 'delivery ' || d.number || ' waits for ' || d.behind || ', which does not go before it' \
+         FROM deliveries d JOIN turns u ON u.delivery = d.number LEFT JOIN channels c ON c.id = u.channel_id \
+         WHERE ?1 IS ?1 AND d.behind IS NOT NULL AND (d.behind >= d.number OR NOT EXISTS \
+             (SELECT 1 FROM turns WHERE notifier_id = u.notifier_id AND rule = u.rule \
+              AND channel_id = u.channel_id AND delivery = d.behind))",
     ),
 ];
 
