@@ -1,9 +1,9 @@
 //! A copy of the history while a daemon goes on writing it.
 //!
 //! The pages are copied through `SQLite`'s backup interface within one read transaction: it sees one commit's state to the
-//! end however much is written meanwhile, and the writer waits for nothing. `VACUUM INTO` gives a smaller file, but reads
-//! every table and index in order and builds them anew, which takes several times as long, and all that time the
-//! daemon's write-ahead log cannot be emptied.
+//! end however much is written meanwhile, and the writer waits for nothing. `VACUUM INTO` gives a smaller file (by a tenth),
+//! but took twice as long for 2,000,000 events, and all that time the daemon's write-ahead log cannot be emptied; nor can it
+//! be interrupted between two steps, or say how far it is.
 
 use std::fs::{self, File};
 use std::io;
