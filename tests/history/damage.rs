@@ -225,7 +225,7 @@ const ELSEWHERE: &[(Law, &str)] = &[
     (Law::Turns, "UPDATE deliveries SET blocked = blocked + 1"),
     (Law::Turns, "DELETE FROM turns WHERE rule = ''"),
     (Law::Turns, "DELETE FROM turns WHERE rule <> ''"),
-    (Law::Turns, "UPDATE turns SET channel_id = 1"),
+    (Law::Turns, "UPDATE turns SET channel_id = 1000 + channel_id"),
     (Law::Turns, "UPDATE turns SET rule = 'other'"),
     (Law::Turns, "UPDATE deliveries SET behind = number + 1 WHERE status = 0 AND rule <> ''"),
 ];
