@@ -49,7 +49,9 @@ static SOUND: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let history = Sqlite::open(&path).unwrap();
     World::begin(&history).live(&day());
     let mut judged = Judged::begin(&history);
-    alarms().iter().for_each(|heard| judged.hear(heard));
+    for heard in alarms() {
+        judged.hear(&heard);
+    }
     let hook = crate::alerting::hook();
     let subscriber = adsum::history::alerts::Subscriber {
         notifier: hook,

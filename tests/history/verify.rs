@@ -136,7 +136,9 @@ fn a_history_keeps_the_laws_while_it_is_written_and_so_do_its_backups() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let mut world = World::begin(history.as_ref());
-            lives.iter().for_each(|happenings| world.live(happenings));
+            for happenings in &lives {
+                world.live(happenings);
+            }
             done.store(true, Ordering::Relaxed);
         });
         let (mut before, mut rounds) = (0, 0);
@@ -181,7 +183,9 @@ proptest! {
         while history.expire(before, limit).unwrap() {
             assert_sound(&self::history(&folder));
         }
-        heard.iter().for_each(|heard| judged.hear(heard));
+        for heard in &heard {
+            judged.hear(heard);
+        }
         assert_sound(&self::history(&folder));
     }
 }

@@ -56,8 +56,8 @@ pub(super) fn check(audit: &mut Audit<'_>, channel: &Channel, blocks: &Blocks) -
     let tx = audit.tx;
     let (mut visits, mut runs) = (tx.prepare_cached(VISITS)?, tx.prepare_cached(RUNS)?);
     let mut runs = Runs::new(runs.query([channel.id])?)?;
-    let mut list = tx.prepare_cached(EVENTS)?;
-    let mut rows = list.query([channel.id])?;
+    let mut find = tx.prepare_cached(EVENTS)?;
+    let mut rows = find.query([channel.id])?;
     let mut replay = Replay::new(visits.query([channel.id])?)?;
     let mut last: Option<Last> = None;
     while let Some(row) = rows.next()? {

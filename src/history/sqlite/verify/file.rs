@@ -43,8 +43,8 @@ fn references(audit: &mut Audit<'_>) -> Result<()> {
 }
 
 fn names(audit: &mut Audit<'_>, table: &str, is_name: impl Fn(&str) -> bool) -> Result<()> {
-    let mut list = audit.tx.prepare(&format!("SELECT id, name FROM {table}"))?;
-    let mut rows = list.query([])?;
+    let mut find = audit.tx.prepare(&format!("SELECT id, name FROM {table}"))?;
+    let mut rows = find.query([])?;
     while let Some(row) = rows.next()? {
         audit.row("names");
         if !text(row, 1)?.is_some_and(&is_name) {
@@ -77,12 +77,12 @@ fn itself(audit: &mut Audit<'_>) {
 }
 
 fn discoveries(audit: &mut Audit<'_>) -> Result<()> {
-    let mut list = audit.tx.prepare(
+    let mut find = audit.tx.prepare(
         "SELECT pattern, first_latest, last_latest, widest, \
          over = 0 AND EXISTS (SELECT 1 FROM discoveries WHERE pattern = d.pattern AND over = 0 \
                               AND first_latest > d.first_latest) FROM discoveries d",
     )?;
-    let mut rows = list.query([])?;
+    let mut rows = find.query([])?;
     while let Some(row) = rows.next()? {
         let Some(pattern) = text(row, 0)?.filter(|text| Pattern::new(text).is_ok()) else {
             audit.broken(Law::Values, About::default(), || "a discovery has no valid pattern".to_owned());

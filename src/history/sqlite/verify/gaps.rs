@@ -48,8 +48,8 @@ impl Gap {
 }
 
 pub(super) fn check(audit: &mut Audit<'_>, channel: &Channel) -> Result<()> {
-    let mut list = audit.tx.prepare_cached(GAPS)?;
-    let mut rows = list.query([channel.id])?;
+    let mut find = audit.tx.prepare_cached(GAPS)?;
+    let mut rows = find.query([channel.id])?;
     let mut last: [Option<Gap>; 2] = [None, None];
     while let Some(row) = rows.next()? {
         audit.row("channels");

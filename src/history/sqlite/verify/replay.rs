@@ -243,7 +243,8 @@ impl<'s> Replay<'s> {
             let about = channel.about().user(*user);
             match &stay.row {
                 None => {
-                    audit.broken(Law::Visits, about, || format!("there is no visit of event {}", stay.opened))
+                    audit
+                        .broken(Law::Visits, about, || format!("there is no visit of event {}", stay.opened));
                 }
                 Some(row) if row.left.1.is_some() => audit.broken(Law::Visits, about, || {
                     format!("no event closed the visit of event {}, which is over", stay.opened)
