@@ -109,18 +109,10 @@ impl Told {
         self.lives.ends.push(End { span, death: Death::Anytime, killed: true, served: true });
         for death in Death::many(DEATHS, &mut self.lives.rng.fork()) {
             self.lives.live(death).await;
-            self.keeps_the_laws().await;
+            keeps_the_laws(&self.lives).await;
         }
         self.daemon = self.lives.start();
         self
-    }
-
-    /// What a kill left is a history that keeps the laws.
-    async fn keeps_the_laws(&self) {
-        let history = self.lives.folder.join("data/history.db");
-        let verified = tokio::task::spawn_blocking(move || verify(&history, &mut |_| ()).unwrap());
-        let verified = verified.await.unwrap();
-        assert!(verified.is_sound(), "{:#?}", verified.broken);
     }
 
     /// Everything that must hold in the end. Gives how many events were committed before a kill and told after it.
@@ -128,7 +120,7 @@ impl Told {
         let api = self.lives.serves().await;
         api.ready().await;
         api.settled(SignedDuration::ZERO).await;
-        self.keeps_the_laws().await;
+        keeps_the_laws(&self.lives).await;
         until("occupants are those of the origin", async || occupants(&api).await == *here).await;
         let events: Vec<Box<RawValue>> = api.all("/v1/events").await;
         let parsed: Vec<Event> =
@@ -153,6 +145,14 @@ impl Told {
         self.witness.answers_still_hold(&api).await;
         self.witness.committed_but_not_told(&parsed, &ends)
     }
+}
+
+/// The history keeps the laws, whatever a kill left of it, and while a daemon writes it.
+async fn keeps_the_laws(lives: &Lives) {
+    let history = lives.folder.join("data/history.db");
+    let verified = tokio::task::spawn_blocking(move || verify(&history, &mut |_| ()).unwrap());
+    let verified = verified.await.unwrap();
+    assert!(verified.is_sound(), "{:#?}", verified.broken);
 }
 
 /// What is recorded is what happened.
