@@ -3,6 +3,7 @@
 
 mod alerts;
 mod backtest;
+mod backup;
 mod channels;
 mod check;
 mod completions;
@@ -20,6 +21,7 @@ mod occupancy;
 mod origin;
 mod output;
 mod paging;
+mod progress;
 mod run;
 mod set_state;
 mod show;
@@ -30,6 +32,7 @@ mod tail;
 mod targets;
 mod terminal;
 mod test_notify;
+mod verify;
 mod visits;
 mod was;
 mod r#where;
@@ -91,6 +94,8 @@ enum Command {
     Alerts(Box<alerts::Alerts>),
     Silence(Box<silence::Silence>),
     TestNotify(test_notify::TestNotify),
+    Backup(backup::Backup),
+    Verify(verify::Verify),
     Completions(completions::Completions),
 }
 
@@ -151,6 +156,8 @@ impl Cli {
             Command::Alerts(command) => command.run().await,
             Command::Silence(command) => command.run().await,
             Command::TestNotify(command) => command.run().await,
+            Command::Backup(command) => command.run().await,
+            Command::Verify(command) => command.run(),
             Command::Completions(command) => command.run(),
         }
     }

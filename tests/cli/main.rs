@@ -5,6 +5,7 @@
 mod alerts;
 mod configuration;
 mod daemon;
+mod history;
 mod presence;
 mod tail;
 mod usage;

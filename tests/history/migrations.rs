@@ -34,10 +34,16 @@ const ROWS: &str = "
     INSERT INTO mark VALUES (1, 9000000, 1500000);
     INSERT INTO watches VALUES ('room.*');";
 
-fn write_first(path: &Path) {
+/// Writes an empty file of this schema.
+pub(crate) fn write_schema(path: &Path, version: i32) {
     let mut connection = Connection::open(path).unwrap();
-    embedded::migrations::runner().set_target(Target::Version(1)).run(&mut connection).unwrap();
-    connection.execute_batch(ROWS).unwrap();
+    embedded::migrations::runner().set_target(Target::Version(version)).run(&mut connection).unwrap();
+}
+
+/// Writes a file as the first schema has it.
+pub(crate) fn write_first(path: &Path) {
+    write_schema(path, 1);
+    Connection::open(path).unwrap().execute_batch(ROWS).unwrap();
 }
 
 #[test]

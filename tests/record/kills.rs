@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use adsum::history::sqlite::verify;
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
@@ -108,6 +109,7 @@ impl Told {
         self.lives.ends.push(End { span, death: Death::Anytime, killed: true, served: true });
         for death in Death::many(DEATHS, &mut self.lives.rng.fork()) {
             self.lives.live(death).await;
+            keeps_the_laws(&self.lives).await;
         }
         self.daemon = self.lives.start();
         self
@@ -118,6 +120,7 @@ impl Told {
         let api = self.lives.serves().await;
         api.ready().await;
         api.settled(SignedDuration::ZERO).await;
+        keeps_the_laws(&self.lives).await;
         until("occupants are those of the origin", async || occupants(&api).await == *here).await;
         let events: Vec<Box<RawValue>> = api.all("/v1/events").await;
         let parsed: Vec<Event> =
@@ -142,6 +145,14 @@ impl Told {
         self.witness.answers_still_hold(&api).await;
         self.witness.committed_but_not_told(&parsed, &ends)
     }
+}
+
+/// The history keeps the laws, whatever a kill left of it, and while a daemon writes it.
+async fn keeps_the_laws(lives: &Lives) {
+    let history = lives.folder.join("data/history.db");
+    let verified = tokio::task::spawn_blocking(move || verify(&history, &mut |_| ()).unwrap());
+    let verified = verified.await.unwrap();
+    assert!(verified.is_sound(), "{:#?}", verified.broken);
 }
 
 /// What is recorded is what happened.

@@ -2,6 +2,7 @@
 //! to them.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use adsum::domain::plan::Limits;
 use adsum::domain::time::Time;
 use adsum::domain::watch::{Policies, Policy, Rule, Target};
 use adsum::history::History;
-use adsum::history::sqlite::Sqlite;
+use adsum::history::sqlite::{Sqlite, verify};
 use adsum::pubnub::{Client, ClientConfig};
 use adsum::states::States;
 use parking_lot::Mutex;
@@ -60,6 +61,8 @@ pub(crate) struct Past {
     pub(crate) panics: Vec<i64>,
     /// The deliveries that receivers took, in order.
     pub(crate) taken: Vec<String>,
+    /// What `adsum verify` found in the history after each life.
+    pub(crate) unsound: Vec<String>,
 }
 
 /// One life of adsum, in true time.
@@ -163,10 +166,11 @@ pub(crate) fn live(plan: Plan) -> Past {
         done: 0,
     };
     let states = Arc::new(States::open(&lives.folder.path().join("states")).unwrap());
-    let mut born = 0;
+    let (mut born, mut unsound) = (0, Vec::new());
     loop {
         fastrand::seed(lives.dice.seed());
         let end = actix::System::with_tokio_rt(virtual_time).block_on(lives.one(born, &states));
+        unsound.extend(verified(&lives.folder.path().join("history.db")));
         match end {
             End::Until(at) => born = at,
             End::Over(record, asked_again) => {
@@ -186,10 +190,17 @@ pub(crate) fn live(plan: Plan) -> Past {
                     noted,
                     panics,
                     taken,
+                    unsound,
                 };
             }
         }
     }
+}
+
+/// What breaks the laws of a history, in words.
+fn verified(history: &Path) -> Vec<String> {
+    let found = verify(history, &mut |_| ()).unwrap();
+    found.broken.iter().map(|breach| format!("{breach:?}")).collect()
 }
 
 /// A runtime whose clock stands still from the first instant on, so that the same seed always gives the same times.

@@ -125,19 +125,34 @@ pub(super) fn seq(row: &Row<'_>, at: usize) -> Result<Seq> {
     Seq::try_from(number).map_err(|_| HistoryError::Damaged(format!("{number} is no event's number")))
 }
 
+/// The kind of an event with this number.
+pub(super) fn kind_of(code: i64) -> Result<EventKind> {
+    value(&KINDS, code, "kind of event")
+}
+
 /// An event's kind.
 pub(super) fn kind(row: &Row<'_>, at: usize) -> Result<EventKind> {
-    value(&KINDS, row.get(at)?, "kind of event")
+    kind_of(row.get(at)?)
+}
+
+/// The reason of a gap with this number.
+pub(super) fn reason_of(code: i64) -> Result<GapReason> {
+    value(&REASONS, code, "reason of a gap")
 }
 
 /// A gap's reason.
 pub(super) fn reason(row: &Row<'_>, at: usize) -> Result<GapReason> {
-    value(&REASONS, row.get(at)?, "reason of a gap")
+    reason_of(row.get(at)?)
+}
+
+/// The grade with this number.
+pub(super) fn grade_of(code: i64) -> Result<Grade> {
+    value(&GRADES, code, "grade")
 }
 
 /// A grade.
 pub(super) fn grade(row: &Row<'_>, at: usize) -> Result<Grade> {
-    value(&GRADES, row.get(at)?, "grade")
+    grade_of(row.get(at)?)
 }
 
 /// A span.

@@ -1,6 +1,7 @@
 //! The history in one `SQLite` file: write-ahead log, `synchronous = FULL`, one writer, a few readers.
 
 mod alerts;
+mod backup;
 mod channels;
 mod codes;
 mod discoveries;
@@ -13,6 +14,7 @@ mod open;
 mod place;
 mod read_only;
 mod spans;
+mod verify;
 mod visits;
 mod write;
 
@@ -35,7 +37,9 @@ use crate::domain::visit::Visit;
 use names::Users;
 use place::Place;
 
+pub use backup::{BackupError, Copied, Done, SPARE, backup};
 pub use read_only::{ReadOnly, View};
+pub use verify::{Broken, Checked, Counts, Law, MAX_LISTED, Verified, verify};
 
 /// How many questions are answered at once; more wait for their turn.
 const READERS: usize = 4;

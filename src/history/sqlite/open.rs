@@ -1,6 +1,5 @@
 //! Opening the file: folders, pragmas, migrations, and the refusal of what is no history or a newer one.
 
-use std::cmp::Ordering;
 use std::error::Error as _;
 use std::path::Path;
 use std::time::Duration;
@@ -59,17 +58,24 @@ pub(super) fn reader(path: &Path) -> Result<Connection> {
 /// A connection that only reads, to a file that [`writer`] may never have opened here: it must be adsum's, and of the schema
 /// that is known.
 pub(super) fn existing(path: &Path) -> Result<Connection> {
+    let (connection, found) = no_newer(path)?;
+    let known = known_version();
+    if found < known { Err(HistoryError::TooOld { found, known }) } else { Ok(connection) }
+}
+
+/// The same, and the schema's version: an older one will do.
+pub(super) fn no_newer(path: &Path) -> Result<(Connection, i64)> {
+    if !path.exists() {
+        return Err(HistoryError::Unavailable("there is no such file".to_owned()));
+    }
     let connection = reader(path)?;
     refuse_foreign(&connection)?;
     let (found, known) = (version(&connection)?.unwrap_or(0), known_version());
-    match found.cmp(&known) {
-        Ordering::Less => Err(HistoryError::TooOld { found, known }),
-        Ordering::Equal => Ok(connection),
-        Ordering::Greater => Err(HistoryError::TooNew { found, known }),
-    }
+    if found > known { Err(HistoryError::TooNew { found, known }) } else { Ok((connection, found)) }
 }
 
-fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
+/// A connection with these flags; the rest is up to whoever opens it.
+pub(super) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
     // An absolute path is never taken for a "file:" URI nor for ":memory:".
     let path = std::path::absolute(path).map_err(|error| HistoryError::Unavailable(error.to_string()))?;
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
@@ -99,7 +105,7 @@ fn refuse_foreign(connection: &Connection) -> Result<()> {
 }
 
 /// The schema's version, 0 before the first migration; `None` if migrations were never begun.
-fn version(connection: &Connection) -> Result<Option<i64>> {
+pub(super) fn version(connection: &Connection) -> Result<Option<i64>> {
     let exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'refinery_schema_history'";
     if connection.query_row(exists, [], |_| Ok(())).optional()?.is_none() {
         return Ok(None);

@@ -34,8 +34,7 @@ impl ReadOnly {
     /// [`HistoryError::Damaged`] if it is no history, [`HistoryError::Unavailable`] if it is not there or cannot be opened
     /// now. The messages name the file.
     pub fn open(path: &Path) -> Result<Self> {
-        let found = if path.exists() { open::existing(path) } else { Err(absent()) };
-        let connection = found.map_err(|error| error.of_file(path))?;
+        let connection = open::existing(path).map_err(|error| error.of_file(path))?;
         Ok(Self { path: path.to_owned(), connection })
     }
 
@@ -48,10 +47,6 @@ impl ReadOnly {
             self.connection.transaction().map_err(|error| HistoryError::from(error).of_file(&self.path))?;
         Ok(View { path: &self.path, tx })
     }
-}
-
-fn absent() -> HistoryError {
-    HistoryError::Unavailable("there is no such file".to_owned())
 }
 
 impl View<'_> {

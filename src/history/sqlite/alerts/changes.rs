@@ -69,7 +69,10 @@ const SPAN: &str = "AND a.id BETWEEN (SELECT min(id) FROM alert_changes INDEXED 
                          WHERE at >= ?2 AND at < ?3)";
 
 /// See [`crate::history::alerts::AlertHistory::alert_changes`].
-pub(super) fn alert_changes(tx: &Transaction<'_>, query: &ChangeQuery) -> Result<Vec<AlertChange>> {
+pub(in crate::history::sqlite) fn alert_changes(
+    tx: &Transaction<'_>,
+    query: &ChangeQuery,
+) -> Result<Vec<AlertChange>> {
     let channel_id = match &query.channel {
         None => None,
         Some(channel) => match channel_number(tx, channel)? {

@@ -22,8 +22,10 @@ use crate::history::alerts::{
     DeliveryQuery, KeptSilence, Outcome, Outgoing, SilenceId, Standing, StandingAlert,
 };
 use crate::history::{Entry, Result};
+pub(super) use changes::alert_changes;
 pub(super) use expire::expire;
 use outbox::Outbox;
+pub(super) use standings::alerts;
 
 /// Writes the alerts' part of an entry, and of its events what is to be told. `events` are the entry's, as recorded.
 pub(super) fn write(tx: &Transaction<'_>, channel_id: i64, entry: &Entry, events: &[Recorded]) -> Result<()> {

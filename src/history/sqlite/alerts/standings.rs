@@ -58,7 +58,10 @@ fn sql(query: &AlertQuery) -> String {
 }
 
 /// See [`crate::history::alerts::AlertHistory::alerts`].
-pub(super) fn alerts(tx: &Transaction<'_>, query: &AlertQuery) -> Result<Vec<StandingAlert>> {
+pub(in crate::history::sqlite) fn alerts(
+    tx: &Transaction<'_>,
+    query: &AlertQuery,
+) -> Result<Vec<StandingAlert>> {
     // No name is empty.
     let (rule, channel) =
         query.after.as_ref().map_or(("", ""), |(rule, channel)| (rule.as_str(), channel.as_str()));
