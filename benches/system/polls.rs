@@ -1,0 +1,261 @@
+//! What a poll of a channel costs: adsum, receiving alone, the plain loop and PubNub's Python SDK, side by side.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+
+use super::crowd::Crowd;
+use super::daemon::{Daemon, Watch, folder, rows};
+use super::loops::Taken;
+use super::origin::Origin;
+use super::process::Process;
+use super::setting;
+use super::table::{Table, number};
+
+/// Between the first events and the measuring.
+const SETTLE: Duration = Duration::from_secs(5);
+
+/// Channels, each asked for once a second.
+struct Pace {
+    daemon: usize,
+    loops: usize,
+    batch: usize,
+    users: usize,
+}
+
+pub(crate) fn still() -> anyhow::Result<()> {
+    let pace = pace();
+    compare("nobody moving", Crowd::still(pace.daemon, pace.users), &pace, |table, costs| {
+        let [daemon, discard, _, sdk] = costs;
+        table.figure("at least 20 times less than the SDK loop", &times(sdk / daemon), sdk / daemon >= 20.0);
+        table.figure("at most 1.5 times receiving alone", &times(daemon / discard), daemon / discard <= 1.5);
+    })
+}
+
+pub(crate) fn moving() -> anyhow::Result<()> {
+    let pace = pace();
+    compare(
+        "1 % leaving or joining per second",
+        Crowd::moving(pace.daemon, pace.users),
+        &pace,
+        |table, costs| {
+            let [daemon, _, plain, sdk] = costs;
+            table.figure(
+                "at least 8 times less than the SDK loop",
+                &times(sdk / daemon),
+                sdk / daemon >= 8.0,
+            );
+            table.figure(
+                "at least 2 times less than the plain loop",
+                &times(plain / daemon),
+                plain / daemon >= 2.0,
+            );
+        },
+    )
+}
+
+fn times(times: f64) -> String {
+    format!("{times:.2} times")
+}
+
+fn pace() -> Pace {
+    Pace {
+        daemon: setting::number("BENCH_PACE", 50_000) as usize,
+        loops: setting::number("BENCH_LOOPS_PACE", 5_000) as usize,
+        batch: 50,
+        users: 20,
+    }
+}
+
+/// One that polls: its name, how many channels it was to poll, and what it did in the window.
+struct Measured {
+    name: &'static str,
+    pace: usize,
+    taken: Taken,
+    records: bool,
+}
+
+impl Measured {
+    /// Processor time per poll, in µs.
+    fn cost(&self) -> f64 {
+        self.taken.cpu.as_secs_f64() * 1e6 / self.taken.polls.max(1) as f64
+    }
+}
+
+fn compare(
+    title: &str,
+    crowd: Crowd,
+    pace: &Pace,
+    figures: impl FnOnce(&mut Table, [f64; 4]),
+) -> anyhow::Result<()> {
+    let folder = folder()?;
+    let mut origin = Origin::start(crowd)?;
+    let watch = Watch {
+        origin: origin.url.clone(),
+        channels: pace.daemon,
+        batch: pace.batch,
+        interval: Duration::from_secs(1),
+    };
+    let (mut daemon, _) = Daemon::start(folder.path(), &watch)?;
+    daemon.wait_for_users(pace.daemon * pace.users)?;
+    let mut loops = Loops::start(&origin.url, pace, folder.path())?;
+    std::thread::sleep(SETTLE);
+
+    let (since, before) = (Instant::now(), take(&mut daemon, &mut loops)?);
+    let (served_before, origin_before) = (served(&mut origin)?, origin.process.cpu()?);
+    std::thread::sleep(setting::window());
+    let (seconds, after) = (since.elapsed().as_secs_f64(), take(&mut daemon, &mut loops)?);
+    let (served_after, origin_after) = (served(&mut origin)?, origin.process.cpu()?);
+
+    let told = daemon.api.counted("adsum_events_total")?;
+    let taken: Vec<Taken> = after.iter().zip(&before).map(|(after, before)| after.since(*before)).collect();
+    let [daemon_took, discard_took, plain_took, sdk_took] = taken[..] else { bail!("not four") };
+    let (loops_pace, daemon_pace) = (pace.loops, pace.daemon);
+    let measured = [
+        Measured { name: "adsum", pace: daemon_pace, taken: daemon_took, records: true },
+        Measured { name: "receive and discard", pace: daemon_pace, taken: discard_took, records: false },
+        Measured { name: "plain Rust loop", pace: loops_pace, taken: plain_took, records: true },
+        Measured { name: "Python SDK loop", pace: loops_pace, taken: sdk_took, records: true },
+    ];
+    check_served(&measured, &served_before, &served_after)?;
+    check_events(&measured, crowd, seconds)?;
+    daemon.end_with(told)?;
+    loops.end()?;
+
+    let mut table = Table::new(
+        format!(
+            "CPU per channel-poll, {title}: {} users a channel, batches of {}, {seconds:.0} s",
+            pace.users, pace.batch
+        ),
+        &["who", "channels/s asked", "channels/s done", "core", "µs per channel-poll", "events/s"],
+    );
+    for one in &measured {
+        table.row([
+            one.name.to_owned(),
+            number(one.pace as u64),
+            number((one.taken.polls as f64 / seconds) as u64),
+            format!("{:.1} %", one.taken.cpu.as_secs_f64() / seconds * 100.0),
+            format!("{:.2}", one.cost()),
+            number((one.taken.events as f64 / seconds) as u64),
+        ]);
+    }
+    figures(&mut table, measured.each_ref().map(Measured::cost));
+    let kept = daemon_took.polls as f64 / seconds / daemon_pace as f64;
+    table.figure("full pace kept (99 %)", &format!("{:.1} %", kept * 100.0), kept >= 0.99);
+    let origin_core = origin_after.saturating_sub(origin_before).as_secs_f64() / seconds * 100.0;
+    table.note(format!("the lean origin, for all of them: {origin_core:.1} % of a core"));
+    table.print();
+    Ok(())
+}
+
+fn take(daemon: &mut Daemon, loops: &mut Loops) -> anyhow::Result<[Taken; 4]> {
+    let adsum = Taken {
+        requests: daemon.api.counted("adsum_requests_total")?,
+        polls: daemon.api.metric("adsum_channel_polls_total", "complete")? as u64,
+        events: daemon.api.counted("adsum_events_total")?,
+        cpu: daemon.process.cpu()?,
+    };
+    Ok([adsum, Taken::of(&mut loops.discard)?, Taken::of(&mut loops.plain)?, Taken::of(&mut loops.sdk)?])
+}
+
+fn served(origin: &mut Origin) -> anyhow::Result<[u64; 4]> {
+    let mut served = [0; 4];
+    for (served, key) in served.iter_mut().zip(["adsum", "discard", "plain", "sdk"]) {
+        *served = origin.served(key)?.polls;
+    }
+    Ok(served)
+}
+
+/// What each says it polled is what the origin served it, but for the requests that were under way at either end.
+fn check_served(measured: &[Measured], before: &[u64; 4], after: &[u64; 4]) -> anyhow::Result<()> {
+    for ((one, before), after) in measured.iter().zip(before).zip(after) {
+        let (served, counted) = (after - before, one.taken.polls);
+        if served.abs_diff(counted) > served / 20 + one.pace as u64 / 5 {
+            bail!("{} counted {counted} polls, the origin served it {served}", one.name);
+        }
+        if counted < one.pace as u64 {
+            bail!("{} polled {counted} channels, not even all once", one.name);
+        }
+    }
+    Ok(())
+}
+
+/// Whoever records finds what happened: as many events as the crowd made, but for those at either end.
+fn check_events(measured: &[Measured], crowd: Crowd, seconds: f64) -> anyhow::Result<()> {
+    for one in measured.iter().filter(|one| one.records) {
+        let expected = crowd.changes * one.pace as f64 * seconds;
+        // A poll may be two seconds late.
+        let tolerance = crowd.changes * one.pace as f64 * 3.0;
+        if (one.taken.events as f64 - expected).abs() > tolerance {
+            bail!("{} found {} events, {expected:.0} happened", one.name, one.taken.events);
+        }
+    }
+    Ok(())
+}
+
+struct Loops {
+    discard: Process,
+    plain: Process,
+    sdk: Process,
+    files: [PathBuf; 2],
+}
+
+impl Loops {
+    /// Starts the three and waits until each has seen everything twice.
+    fn start(origin: &str, pace: &Pace, folder: &Path) -> anyhow::Result<Self> {
+        let files = ["plain.db", "sdk.db"].map(|name| folder.join(name));
+        let words = |channels: usize, file: &Path| {
+            [origin.to_owned(), channels.to_string(), pace.batch.to_string(), file.display().to_string()]
+        };
+        let [plain, sdk] = &files;
+        let mut loops = Self {
+            discard: Process::role("discard", &words(pace.daemon, Path::new("")))?,
+            plain: Process::role("plain", &words(pace.loops, plain))?,
+            sdk: Process::start("the Python SDK loop", &mut python(&words(pace.loops, sdk))?)?,
+            files,
+        };
+        for (process, channels) in
+            [(&mut loops.discard, pace.daemon), (&mut loops.plain, pace.loops), (&mut loops.sdk, pace.loops)]
+        {
+            wait_for_polls(process, channels as u64 * 2)?;
+        }
+        Ok(loops)
+    }
+
+    /// Ends them, and checks that their files have the events that they counted.
+    fn end(mut self) -> anyhow::Result<()> {
+        let told = [Taken::of(&mut self.plain)?.events, Taken::of(&mut self.sdk)?.events];
+        drop((self.discard, self.plain, self.sdk));
+        for (file, told) in self.files.iter().zip(told) {
+            let rows = rows(file, "events")?;
+            if rows < told {
+                bail!("{} has {rows} rows of {told}", file.display());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn wait_for_polls(process: &mut Process, polls: u64) -> anyhow::Result<()> {
+    let since = Instant::now();
+    while Taken::of(process)?.polls < polls {
+        if since.elapsed() > super::daemon::PATIENCE {
+            bail!("{} does not get round", process.name);
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    Ok(())
+}
+
+/// The interpreter with the SDK, as `make sdk` left it.
+fn python(words: &[String]) -> anyhow::Result<Command> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sdk = std::env::var_os("ADSUM_SDK").map_or_else(|| root.join("target/sdk"), PathBuf::from);
+    let python = sdk.join("python");
+    python.is_file().then_some(()).with_context(|| format!("no {}: run `make sdk`", python.display()))?;
+    let mut command = Command::new(python);
+    command.arg(root.join("benches/system/sdk_loop.py")).args(words);
+    Ok(command)
+}
