@@ -148,7 +148,10 @@ pub(crate) struct Api {
 impl Api {
     fn new(port: u16) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build()?;
+        // Nothing runs here between two questions, so a connection that adsum closes meanwhile is noticed too late.
+        let idle = Duration::from_secs(1);
+        let client =
+            reqwest::Client::builder().no_proxy().tls_certs_only([]).pool_idle_timeout(idle).build()?;
         Ok(Self { runtime, client, url: format!("http://127.0.0.1:{port}") })
     }
 

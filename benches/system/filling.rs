@@ -17,6 +17,9 @@ use hashbrown::HashSet;
 /// Between two observations of a channel, in the history's time.
 pub(crate) const STEP: Duration = Duration::from_secs(5);
 
+/// Moments of one step that are asked about.
+const KNOWN_A_STEP: usize = 10;
+
 /// What observations are given, as the daemon's are.
 const TOOK: Duration = Duration::from_millis(50);
 
@@ -51,7 +54,9 @@ pub(crate) struct Filling {
     pub(crate) committing: Duration,
     pub(crate) longest: Duration,
     pub(crate) commits: u64,
-    pub(crate) known: Vec<Known>,
+    known: Vec<Known>,
+    /// With the numbers of the room and the user.
+    fresh: Vec<(usize, usize, Known)>,
 }
 
 /// Who is there; when does not matter.
@@ -86,6 +91,7 @@ impl Filling {
             longest: Duration::ZERO,
             commits: 0,
             known: Vec::new(),
+            fresh: Vec::new(),
         })
     }
 
@@ -154,19 +160,26 @@ impl Filling {
         Ok(())
     }
 
-    /// Some of what is so now.
+    /// Some of what is so now. It is known for sure of those who are still there when they are next observed.
     fn remember(&mut self) {
-        for _ in 0..4 {
-            let Some(room) = self.rng.choice(&self.rooms) else { return };
-            if let Some(user) = self.rng.choice(&room.present).and_then(|user| self.users.get(*user)) {
-                self.known.push(Known {
-                    channel: room.channel.name.clone(),
-                    // Between this observation and the next.
-                    at: self.now.plus(STEP / 4),
-                    occupancy: room.present.len(),
-                    user: user.clone(),
-                });
+        for (room, user, known) in std::mem::take(&mut self.fresh) {
+            if self.rooms.get(room).is_some_and(|room| room.here.contains(&user)) {
+                self.known.push(known);
             }
+        }
+        for _ in 0..KNOWN_A_STEP {
+            let number = self.rng.usize(..self.rooms.len());
+            let Some(room) = self.rooms.get(number) else { return };
+            let Some(&user) = self.rng.choice(&room.present) else { continue };
+            let Some(name) = self.users.get(user) else { return };
+            let known = Known {
+                channel: room.channel.name.clone(),
+                // Between this observation and the next.
+                at: self.now.plus(STEP / 4),
+                occupancy: room.present.len(),
+                user: name.clone(),
+            };
+            self.fresh.push((number, user, known));
         }
     }
 
@@ -178,9 +191,7 @@ impl Filling {
         let entries: Vec<Entry> = self.rooms.iter().map(stop).collect();
         self.history.commit(&entries)?;
         drop(self.history);
-        // Nothing was observed after the last step.
-        let last = self.now;
-        Ok(self.known.into_iter().filter(|known| known.at < last).collect())
+        Ok(self.known)
     }
 }
 

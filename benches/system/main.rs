@@ -22,6 +22,8 @@ mod setting;
 mod stream;
 mod table;
 
+use std::process::ExitCode;
+
 use anyhow::bail;
 
 type Part = (&'static str, fn() -> anyhow::Result<()>);
@@ -39,7 +41,17 @@ const PARTS: [Part; 9] = [
     ("million", scale::million),
 ];
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
     // Cargo itself adds `--bench`.
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     if let Some(("role", rest)) = words.split_first().map(|(first, rest)| (first.as_str(), rest)) {
