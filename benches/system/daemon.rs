@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
-use super::crowd::channel_name;
+use super::crowd::{Crowd, channel_name};
 use super::process::Process;
 
 /// How long it may take to be ready, or to have seen a crowd for the first time.
@@ -78,10 +78,18 @@ impl Daemon {
         log.chars().take(2000).collect()
     }
 
-    /// Waits until everybody was seen once and, some polls later, nothing is left to commit.
-    pub(crate) fn wait_for_users(&mut self, users: usize) -> anyhow::Result<()> {
-        let seen = move |api: &Api| Ok(api.counted("adsum_events_total")? >= users as u64);
+    /// Waits until everybody was seen once, but for one of each channel who may just be away.
+    pub(crate) fn wait_for_users(&mut self, crowd: Crowd) -> anyhow::Result<()> {
+        let away = if crowd.changes > 0.0 { crowd.channels } else { 0 };
+        let users = (crowd.channels * crowd.users - away) as f64;
+        let seen = move |api: &Api| Ok(api.metric("adsum_events_total", "present")? >= users);
         self.wait("aware of everybody", || Duration::from_millis(200), seen)
+    }
+
+    /// Commits so far, and how long they took together.
+    pub(crate) fn commits(&self) -> anyhow::Result<(f64, f64)> {
+        let of = |what| self.api.metric(&format!("adsum_history_commit_seconds_{what}"), "");
+        Ok((of("count")?, of("sum")?))
     }
 
     /// Waits until so many channel-polls were counted.

@@ -63,7 +63,7 @@ fn full(crowd: Crowd) -> anyhow::Result<Full> {
     let origin = Origin::start(crowd)?;
     let watch = watch(&origin, crowd);
     let (mut daemon, _) = Daemon::start(folder.path(), &watch)?;
-    daemon.wait_for_users(present)?;
+    daemon.wait_for_users(crowd)?;
     let polls = daemon.api.counted("adsum_channel_polls_total")?;
     daemon.wait_for_polls(polls + 3 * crowd.channels as u64)?;
     let first = daemon.process.resident()?;

@@ -25,7 +25,7 @@ fn pace(crowd: Crowd, interval: Duration, figures: impl FnOnce(&mut Table, f64, 
     let watch = Watch { origin: origin.url.clone(), channels: crowd.channels, batch: 100, interval };
     let (mut daemon, start) = Daemon::start(folder.path(), &watch)?;
     let first = Instant::now();
-    daemon.wait_for_users(crowd.channels * crowd.users)?;
+    daemon.wait_for_users(crowd)?;
     let first = first.elapsed();
     std::thread::sleep(interval);
 

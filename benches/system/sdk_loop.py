@@ -14,7 +14,7 @@ from pubnub.pnconfiguration import PNConfiguration
 from pubnub.pubnub_asyncio import PubNubAsyncio
 
 origin, channels, batch, path = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
-counts = {"requests": 0, "polls": 0, "events": 0}
+counts = {"requests": 0, "polls": 0, "events": 0, "failures": 0}
 rosters = {}
 
 database = sqlite3.connect(path, isolation_level=None)
@@ -40,6 +40,13 @@ def take(result):
     counts["events"] += len(rows)
 
 
+def failed(status):
+    """It is asked again in a second, and counts as no poll. The first is told."""
+    counts["failures"] += 1
+    if counts["failures"] == 1:
+        print(f"the SDK loop's request failed: {status.error_data and status.error_data.information}", file=sys.stderr)
+
+
 async def poll(pubnub, names, first):
     due = first
     while True:
@@ -48,6 +55,9 @@ async def poll(pubnub, names, first):
             await asyncio.sleep(due - now)
         due = max(due, time.monotonic()) + 1 if due + 1 < time.monotonic() else due + 1
         envelope = await pubnub.here_now().channels(names).include_uuids(True).future()
+        if envelope.result is None:
+            failed(envelope.status)
+            continue
         take(envelope.result)
         counts["requests"] += 1
         counts["polls"] += len(names)

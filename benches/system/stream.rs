@@ -35,8 +35,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let (daemon, _) = Daemon::start(folder.path(), &watch)?;
     let url = format!("{}/v1/stream?kind=join", daemon.api.url);
     let mut times = runtime.block_on(listen(&url, &shown))?;
-    let commit = |api: &super::daemon::Api, of| api.metric(&format!("adsum_history_commit_seconds_{of}"), "");
-    let mean = commit(&daemon.api, "sum")? / commit(&daemon.api, "count")?;
+    let (commits, committing) = daemon.commits()?;
+    let mean = committing / commits;
     let told = daemon.api.counted("adsum_events_total")?;
     daemon.end_with(told)?;
     let expected = (setting::window().as_secs_f64() / INTERVAL.as_secs_f64() * 0.8) as usize;
