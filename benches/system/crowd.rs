@@ -57,12 +57,13 @@ impl Crowd {
     }
 }
 
+/// Short: a configuration of 100,000 names must fit into 1 MiB.
 pub(crate) fn channel_name(channel: usize) -> String {
-    format!("c{channel:07}")
+    format!("{channel:05x}")
 }
 
 pub(crate) fn channel_number(name: &str) -> Option<usize> {
-    name.strip_prefix('c')?.parse().ok()
+    usize::from_str_radix(name, 16).ok()
 }
 
 /// Always of [`USER_BYTES`].

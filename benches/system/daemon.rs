@@ -24,6 +24,8 @@ pub(crate) struct Watch {
     pub(crate) channels: usize,
     pub(crate) batch: usize,
     pub(crate) interval: Duration,
+    /// Found by a discovery a minute, because so many names are too long for a configuration.
+    pub(crate) by_pattern: bool,
 }
 
 pub(crate) struct Daemon {
@@ -130,13 +132,16 @@ fn toml(folder: &Path, watch: &Watch, port: u16) -> String {
     // Some more than is needed: what is late is made good.
     let most = (requests * 1.2).ceil().clamp(20.0, 10_000.0);
     let mut channels = String::new();
-    for channel in 0..watch.channels {
+    if watch.by_pattern {
+        channels.push_str("\"*\"");
+    }
+    for channel in (0..watch.channels).filter(|_| !watch.by_pattern) {
         let _ = write!(channels, "\"{}\",", channel_name(channel));
     }
     format!(
         "[pubnub]\nsubscribe_key = \"adsum\"\norigin = \"{}\"\nmax_requests_per_second = {most}\n\
-         channels_per_request = {}\ncache_ttl = \"0s\"\n\
-         [watch]\nchannels = [{channels}]\ninterval = \"{}ms\"\ninclude_state = false\n\
+         channels_per_request = {}\ncache_ttl = \"0s\"\nmax_answer = \"256MiB\"\n\
+         [watch]\nchannels = [{channels}]\ninterval = \"{}ms\"\ninclude_state = false\ndiscover_interval = \"60s\"\n\
          [history]\nurl = \"sqlite:{}\"\n[state]\npath = \"{}\"\n[server]\nlisten = \"127.0.0.1:{port}\"\n",
         watch.origin,
         watch.batch,

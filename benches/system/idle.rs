@@ -81,5 +81,11 @@ fn full(crowd: Crowd) -> anyhow::Result<Full> {
 }
 
 fn watch(origin: &Origin, crowd: Crowd) -> Watch {
-    Watch { origin: origin.url.clone(), channels: crowd.channels, batch: 100, interval: INTERVAL }
+    Watch {
+        origin: origin.url.clone(),
+        channels: crowd.channels,
+        batch: 100,
+        interval: INTERVAL,
+        by_pattern: false,
+    }
 }

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::crowd::{Crowd, USER_BYTES, channel_number, user_name};
+use super::crowd::{Crowd, USER_BYTES, channel_name, channel_number, user_name};
 use super::process::Process;
 
 /// A user in a list: quoted, with a comma.
@@ -116,7 +116,7 @@ impl Service {
 
     fn answer(&self, target: &str, answer: &mut Vec<u8>) -> anyhow::Result<()> {
         let rest = target.strip_prefix("/v2/presence/sub-key/").context("not here-now")?;
-        let (key, rest) = rest.split_once("/channel/").context("no channels")?;
+        let Some((key, rest)) = rest.split_once("/channel/") else { return self.discovery(answer) };
         let names = rest.split_once('?').map_or(rest, |(names, _)| names).replace("%2C", ",");
         let names: Vec<&str> = names.split(',').collect();
         let mut body = Vec::with_capacity(names.len() * (self.crowd.users * ENTRY_BYTES + 64) + 256);
@@ -127,12 +127,7 @@ impl Service {
         } else {
             self.many(&names, &mut body)?;
         }
-        write!(
-            answer,
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        )?;
-        answer.extend_from_slice(&body);
+        respond(&body, answer)?;
         let mut served = self.served.borrow_mut();
         if !served.contains_key(key) {
             served.insert(key.to_owned(), Served::default());
@@ -143,6 +138,19 @@ impl Service {
             served.bytes += answer.len() as u64;
         }
         Ok(())
+    }
+
+    /// All channels and how many are in each, without users: what adsum asks for to find channels.
+    fn discovery(&self, answer: &mut Vec<u8>) -> anyhow::Result<()> {
+        let mut body = Vec::from(br#"{"status":200,"message":"OK","payload":{"channels":{"#);
+        let (channels, users) = (self.crowd.channels, self.crowd.users);
+        for channel in 0..channels {
+            let comma = if channel == 0 { "" } else { "," };
+            write!(body, "{comma}\"{}\":{{\"occupancy\":{users}}}", channel_name(channel))?;
+        }
+        let total = channels * users;
+        write!(body, r#"}},"total_channels":{channels},"total_occupancy":{total}}},"service":"Presence"}}"#)?;
+        respond(&body, answer)
     }
 
     /// Empty channels are left out, as `PubNub` does.
@@ -184,4 +192,11 @@ impl Service {
     fn elapsed(&self) -> Duration {
         self.since.elapsed()
     }
+}
+
+fn respond(body: &[u8], answer: &mut Vec<u8>) -> anyhow::Result<()> {
+    let length = body.len();
+    write!(answer, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n")?;
+    answer.extend_from_slice(body);
+    Ok(())
 }

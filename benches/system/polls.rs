@@ -97,6 +97,7 @@ fn compare(
         channels: pace.daemon,
         batch: pace.batch,
         interval: Duration::from_secs(1),
+        by_pattern: false,
     };
     let (mut daemon, _) = Daemon::start(folder.path(), &watch)?;
     daemon.wait_for_users(crowd)?;

@@ -80,8 +80,13 @@ fn ask_at(events: u64) -> anyhow::Result<Answered> {
     Rng::with_seed(3).shuffle(&mut known);
     let origin = Origin::start(Crowd::still(1, 0))?;
     // The daemon watches something else; what is asked about is the past.
-    let watch =
-        Watch { origin: origin.url.clone(), channels: 0, batch: 100, interval: Duration::from_secs(5) };
+    let watch = Watch {
+        origin: origin.url.clone(),
+        channels: 0,
+        batch: 100,
+        interval: Duration::from_secs(5),
+        by_pattern: false,
+    };
     let (daemon, _) = Daemon::start(folder.path(), &watch)?;
     let occupants = ask(&daemon.api, &known, |api, known| {
         let Known { channel, at, occupancy, .. } = known;

@@ -22,7 +22,13 @@ pub(crate) fn million() -> anyhow::Result<()> {
 fn pace(crowd: Crowd, interval: Duration, figures: impl FnOnce(&mut Table, f64, u64)) -> anyhow::Result<()> {
     let folder = folder()?;
     let origin = Origin::start(crowd)?;
-    let watch = Watch { origin: origin.url.clone(), channels: crowd.channels, batch: 100, interval };
+    let watch = Watch {
+        origin: origin.url.clone(),
+        channels: crowd.channels,
+        batch: 100,
+        interval,
+        by_pattern: crowd.channels > 100_000,
+    };
     let (mut daemon, start) = Daemon::start(folder.path(), &watch)?;
     let first = Instant::now();
     daemon.wait_for_users(crowd)?;

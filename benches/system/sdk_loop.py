@@ -78,7 +78,7 @@ async def main():
     config.origin = origin.removeprefix("http://")
     config.ssl = False
     pubnub = PubNubAsyncio(config)
-    names = [f"c{number:07}" for number in range(channels)]
+    names = [f"{number:05x}" for number in range(channels)]
     batches = [names[first:first + batch] for first in range(0, channels, batch)]
     start = time.monotonic()
     loops = [asyncio.ensure_future(poll(pubnub, names, start + number / len(batches))) for number, names in enumerate(batches)]

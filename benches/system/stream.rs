@@ -31,7 +31,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0)))?;
     let origin = format!("http://{}", listener.local_addr()?);
     runtime.spawn(serve(listener, Arc::clone(&shown)));
-    let watch = Watch { origin, channels: CHANNELS, batch: CHANNELS, interval: INTERVAL };
+    let watch = Watch { origin, channels: CHANNELS, batch: CHANNELS, interval: INTERVAL, by_pattern: false };
     let (daemon, _) = Daemon::start(folder.path(), &watch)?;
     let url = format!("{}/v1/stream?kind=join", daemon.api.url);
     let mut times = runtime.block_on(listen(&url, &shown))?;
