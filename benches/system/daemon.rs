@@ -88,6 +88,12 @@ impl Daemon {
         self.wait("aware of everybody", || Duration::from_millis(200), seen)
     }
 
+    /// Waits until it has so many channels, with who is in them.
+    pub(crate) fn wait_for_channels(&mut self, channels: usize) -> anyhow::Result<()> {
+        let there = move |api: &Api| Ok(api.metric("adsum_channels", "")? >= channels as f64);
+        self.wait("watching all channels", || Duration::from_millis(20), there)
+    }
+
     /// Commits so far, and how long they took together.
     pub(crate) fn commits(&self) -> anyhow::Result<(f64, f64)> {
         let of = |what| self.api.metric(&format!("adsum_history_commit_seconds_{what}"), "");

@@ -1,6 +1,6 @@
 //! Memory: of channels in which nobody is, and of users who are there. And, as they are there: how long a start takes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
@@ -37,7 +37,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let user = per_user(full.first).max(per_user(full.again));
     table.figure("at most 96 bytes per user beyond the name", &format!("{user:.0} bytes"), user <= 96.0);
     let what = format!("a start with {} open visits takes at most 3 s", number(present as u64));
-    table.figure(&what, &time(full.start), full.start <= Duration::from_secs(3));
+    let found = format!("ready after {}, all channels there after {}", time(full.ready), time(full.start));
+    table.figure(&what, &found, full.start <= Duration::from_secs(3));
     table.print();
     Ok(())
 }
@@ -54,6 +55,8 @@ fn resident(crowd: Crowd) -> anyhow::Result<u64> {
 struct Full {
     first: u64,
     again: u64,
+    /// Until it says that it is ready, and until it has all its channels.
+    ready: Duration,
     start: Duration,
 }
 
@@ -69,11 +72,14 @@ fn full(crowd: Crowd) -> anyhow::Result<Full> {
     let first = daemon.process.resident()?;
     let told = daemon.api.counted("adsum_events_total")?;
     daemon.end_with(told)?;
-    let (mut daemon, start) = Daemon::start(folder.path(), &watch)?;
+    let (mut daemon, ready) = Daemon::start(folder.path(), &watch)?;
+    let since = Instant::now();
+    daemon.wait_for_channels(crowd.channels)?;
+    let start = ready + since.elapsed();
     daemon.wait_for_polls(3 * crowd.channels as u64)?;
     let again = daemon.process.resident()?;
     match daemon.api.counted("adsum_events_total")? {
-        0 if told == present as u64 => Ok(Full { first, again, start }),
+        0 if told == present as u64 => Ok(Full { first, again, ready, start }),
         more => {
             bail!("{present} users were there; adsum told of {told} at first and of {more} after a restart")
         }

@@ -21,31 +21,20 @@ pub(crate) struct Counts {
 }
 
 /// What it had counted at some moment, and its processor time by then.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Taken {
-    pub(crate) requests: u64,
     pub(crate) polls: u64,
     pub(crate) events: u64,
     pub(crate) cpu: Duration,
+    pub(crate) at: std::time::Instant,
 }
 
 impl Taken {
     pub(crate) fn of(process: &mut Process) -> anyhow::Result<Self> {
         let line = process.ask("")?;
         let numbers: Vec<u64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-        let [requests, polls, events] = numbers[..] else {
-            anyhow::bail!("{} counted {line:?}", process.name)
-        };
-        Ok(Self { requests, polls, events, cpu: process.cpu()? })
-    }
-
-    pub(crate) fn since(self, before: Self) -> Self {
-        Self {
-            requests: self.requests.saturating_sub(before.requests),
-            polls: self.polls.saturating_sub(before.polls),
-            events: self.events.saturating_sub(before.events),
-            cpu: self.cpu.saturating_sub(before.cpu),
-        }
+        let [_, polls, events] = numbers[..] else { anyhow::bail!("{} counted {line:?}", process.name) };
+        Ok(Self { polls, events, cpu: process.cpu()?, at: std::time::Instant::now() })
     }
 }
 
