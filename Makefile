@@ -21,8 +21,10 @@ lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
 
-bench:
-	$(CARGO) bench --bench '*'
+# Benchmarks: small ones, then whole systems side by side with PubNub's Python SDK. benches/RESULTS.md says how long they take.
+bench: sdk
+	$(CARGO) bench --bench observe
+	$(CARGO) bench --bench system
 
 # PubNub's own SDKs, pinned, into target/sdk.
 sdk:
