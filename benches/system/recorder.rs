@@ -57,7 +57,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
             continue;
         }
         // Of the last so many: is it slower the more there are?
-        let (events, took) = (filling.events - events_before, filling.committing - committing_before);
+        let (events, took) =
+            (filling.events - events_before, filling.committing.saturating_sub(committing_before));
         table.row([
             number(filling.events),
             number((events as f64 / took.as_secs_f64()) as u64),
