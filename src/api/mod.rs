@@ -125,6 +125,8 @@ impl Api {
                 .wrap(Compress::default())
         })
         .workers(WORKERS)
+        // A compressed answer is written in pieces: the last would wait 40 ms for the client's word about those before.
+        .tcp_nodelay(true)
         .disable_signals()
         .shutdown_timeout(SHUTDOWN_TIMEOUT.as_secs())
         .listen(listener)?
