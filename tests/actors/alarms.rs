@@ -1,42 +1,21 @@
 //! Alerts as they are judged live: in the commit of what changes them, by time, over restarts and edits.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use adsum::actors::alerting::Alerting;
-use adsum::domain::alert::{
-    Change, Condition, Matcher, NotifierName, OnGap, Rule, RuleName, Severity, Silence, Why,
-};
+use adsum::domain::alert::{Change, Condition, Matcher, Rule, RuleName, Severity, Silence, Why};
 use adsum::domain::gap::GapReason;
 use adsum::domain::plan::Failure;
 use adsum::domain::watch::Target;
 use adsum::history::alerts::{AlertChange, ChangeQuery, DeliveryQuery};
 
+use crate::rules::{alerting, rule};
 use crate::world::{FakeSource, World, channel, settings, trouble, user};
-
-fn rule(condition: Condition) -> Rule {
-    Rule {
-        name: RuleName::new("rule").unwrap(),
-        channels: vec![Target::new("*").unwrap()],
-        condition,
-        hold_for: Duration::ZERO,
-        keep_firing_for: Duration::ZERO,
-        on_gap: OnGap::Keep,
-        severity: Severity::Warning,
-        notify: vec![NotifierName::new("ops").unwrap()],
-        repeat_every: None,
-        send_resolved: true,
-    }
-}
 
 /// More than one is a crowd.
 fn crowded() -> Rule {
     rule(Condition::OccupancyAbove { bound: 1, clear_below: 2 })
-}
-
-fn alerting(rules: Vec<Rule>) -> Alerting {
-    Alerting { rules: rules.into_iter().map(Arc::new).collect(), ..Alerting::default() }
 }
 
 async fn watching(target: &str, rules: Vec<Rule>) -> World {

@@ -1,54 +1,34 @@
 //! Alerts, as an adversary looks at them: each test is a case in which one was due and not told, or told and not due.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use adsum::actors::alarms::{Alarms, Downtime};
-use adsum::actors::alerting::{Alerting, Editions, Silences};
+use adsum::actors::alerting::{Editions, Silences};
 use adsum::actors::clock::Clock;
 use adsum::actors::judge::{Judge, Proposal};
 use adsum::actors::live::Live;
-use adsum::domain::alert::{
-    AlertState, Condition, Matcher, NotifierName, OnGap, Rule, RuleName, Severity, Silence,
-};
+use adsum::domain::alert::{AlertState, Condition, Matcher, OnGap, Rule, RuleName, Silence};
 use adsum::domain::channel::Channel;
 use adsum::domain::gap::GapReason;
 use adsum::domain::observation::{Observation, Occupant};
 use adsum::domain::plan::Failure;
 use adsum::domain::state::Shown;
 use adsum::domain::time::{Moment, Time};
-use adsum::domain::watch::{Policy, Target};
+use adsum::domain::watch::Policy;
 use adsum::history::alerts::{AlertChange, ChangeQuery, KeptSilence, Notice, Standing};
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
 use parking_lot::Mutex;
 
+use crate::rules::{alerting, rule};
 use crate::world::{FakeSource, INTERVAL, World, channel, settings, trouble, user};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A rule for every channel, which tells `ops`.
-fn rule(condition: Condition) -> Rule {
-    Rule {
-        name: RuleName::new("rule").unwrap(),
-        channels: vec![Target::new("*").unwrap()],
-        condition,
-        hold_for: Duration::ZERO,
-        keep_firing_for: Duration::ZERO,
-        on_gap: OnGap::Keep,
-        severity: Severity::Warning,
-        notify: vec![NotifierName::new("ops").unwrap()],
-        repeat_every: None,
-        send_resolved: true,
-    }
-}
-
 fn somebody() -> Condition {
     Condition::OccupancyAbove { bound: 0, clear_below: 1 }
-}
-
-fn alerting(rules: impl IntoIterator<Item = Rule>) -> Alerting {
-    Alerting { rules: rules.into_iter().map(Arc::new).collect(), ..Alerting::default() }
 }
 
 /// What became of the alerts, in order.
@@ -104,20 +84,21 @@ async fn with_an_alert_that_is_being_recorded() -> World {
     world
 }
 
+/// A stop that waits for what is being committed.
+async fn begin_to_stop(world: &World) -> LocalBoxFuture<'_, ()> {
+    let mut stop = world.adsum.stop().boxed_local();
+    assert!((&mut stop).now_or_never().is_none(), "it waits for the commit");
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+    stop
+}
+
 /// Finding 2: what was being recorded was judged again, as if it were not.
 #[actix::test]
 async fn a_stop_while_a_dormant_channels_alert_is_recorded_ends_nothing_that_was_told() {
     let world = with_an_alert_that_is_being_recorded().await;
-    let stop = world.adsum.stop();
-    tokio::pin!(stop);
-    tokio::select! {
-        biased;
-        () = &mut stop => panic!("it waits for the commit"),
-        () = std::future::ready(()) => {}
-    }
-    for _ in 0..20 {
-        tokio::task::yield_now().await;
-    }
+    let stop = begin_to_stop(&world).await;
     world.faults.slow.store(false, Ordering::SeqCst);
     stop.await;
     assert_eq!(kinds(&changes(&world)), ["pending", "firing"]);
@@ -129,16 +110,7 @@ async fn a_stop_while_a_dormant_channels_alert_is_recorded_ends_nothing_that_was
 #[actix::test]
 async fn a_stop_while_the_record_of_a_dormant_channels_alert_is_lost_ends_nothing_that_was_told() {
     let world = with_an_alert_that_is_being_recorded().await;
-    let stop = world.adsum.stop();
-    tokio::pin!(stop);
-    tokio::select! {
-        biased;
-        () = &mut stop => panic!("it waits for the commit"),
-        () = std::future::ready(()) => {}
-    }
-    for _ in 0..20 {
-        tokio::task::yield_now().await;
-    }
+    let stop = begin_to_stop(&world).await;
     world.faults.panic_after.store(true, Ordering::SeqCst);
     world.faults.slow.store(false, Ordering::SeqCst);
     stop.await;

@@ -12,6 +12,7 @@ mod merging;
 mod promises;
 mod regressions;
 mod resting;
+mod rules;
 mod stage;
 mod unrecorded;
 mod watches;

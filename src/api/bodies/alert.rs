@@ -129,7 +129,7 @@ pub struct AlertBody {
     /// Why its channel is not observed; null while it is.
     #[schema(required = true)]
     pub gap: Option<Reason>,
-    /// The silence that muted it when it was last to be told: nobody was told that it fires. Null if none did.
+    /// The silence because of which nobody was told yet that it fires; null if there is none.
     #[schema(required = true)]
     pub muted: Option<i64>,
     /// What its rule looks for.
